@@ -1,0 +1,6 @@
+"""The languages that the toolkit knows: one YAML file each, read into `Language`."""
+
+from toolkit.languages.language import Direction, Language, Names, parse_direction
+from toolkit.languages.registry import all_languages, get_language
+
+__all__ = ["Direction", "Language", "Names", "all_languages", "get_language", "parse_direction"]

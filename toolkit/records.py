@@ -1,0 +1,207 @@
+"""The facts of a run as small typed JSON files; cards, tables and pages are made from these alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from toolkit.errors import CardError
+
+
+class Record(BaseModel):
+    """A frozen set of facts that is written to, and read back from, one JSON file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+
+    def write(self, path: Path) -> Path:
+        """Write as JSON, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The record in this file.
+
+        Raises:
+            CardError: if the file is missing, is not JSON, or breaks the schema.
+        """
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise CardError(f"record {path} cannot be read: {error}", "run the step that writes it again") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise CardError(
+                f"record {path} is not a {cls.__name__}: {field}: {first['msg']}", "run the step that writes it again"
+            ) from error
+
+
+class BaseInfo(Record):
+    """Which base model, exactly."""
+
+    id: str = Field(description="Hub id, `pocket`, or the name of a local folder (never its path)")
+    revision: str | None = Field(default=None, description="commit of the base repository, where it has one")
+    architecture: str = Field(description="class name in transformers, e.g. LlamaForCausalLM")
+    dtype: str = Field(description="dtype of the weights on disk, as safetensors names it: BF16, F16, F32")
+    n_layers: int = Field(description="decoder layers")
+    n_weights: int = Field(description="weights in the whole model, tied ones counted once")
+    size_bytes: int = Field(description="bytes of all tensors on disk")
+    licence: str | None = Field(default=None, description="Hub licence tag of the base, e.g. llama2")
+
+
+class SelectionInfo(Record):
+    """Which weights were allowed to train."""
+
+    method: str = Field(description="e.g. cogsym")
+    budget: str | None = Field(default=None, description="as asked for: `8` layers or `25%`")
+    layers: tuple[int, ...] = Field(description="indices of the decoder layers that train")
+    n_layers: int
+    embeddings: bool
+    head: bool
+    final_norm: bool
+    parameters: tuple[str, ...] = Field(description="exact names of the tensors that train")
+    trained_weights: int
+    total_weights: int
+
+    @property
+    def share(self) -> float:
+        """Share of the model's weights that train, 0 to 1."""
+        return self.trained_weights / self.total_weights
+
+
+class DataInfo(Record):
+    """One source of training data, after cleaning."""
+
+    name: str = Field(description="file name or Hub id, never a local path")
+    kind: Literal["parallel", "instructions"]
+    role: Literal["target", "replay"] = Field(description="teaches the new language, or keeps a known one")
+    languages: tuple[str, ...] = Field(description="ISO 639-3 codes")
+    rows: int = Field(description="rows used")
+    dropped: dict[str, int] = Field(default_factory=dict, description="rows left out, by reason")
+    fingerprint: str = Field(description="sha256 over the used rows")
+    licence: str | None = None
+
+
+class Hardware(Record):
+    """What a step ran on."""
+
+    device: str = Field(description="e.g. `CPU, 2 threads` or `NVIDIA RTX 4090`")
+    memory_bytes: int | None = Field(default=None, description="memory of the device")
+
+
+class TrainingRecord(Record):
+    """How a run was trained."""
+
+    language: str
+    base: BaseInfo
+    selection: SelectionInfo
+    data: tuple[DataInfo, ...]
+    recipe: dict[str, Any] = Field(description="every field of the recipe, local paths reduced to file names")
+    recipe_changes: dict[str, Any] = Field(description="the recipe's fields that differ from the defaults")
+    steps: int
+    examples: int = Field(description="training examples after mixing, per epoch")
+    tokens: int = Field(description="tokens seen, padding not counted")
+    first_loss: float
+    final_loss: float
+    seconds: float
+    peak_memory_bytes: int | None = None
+    trained_dtype: str = Field(description="dtype in which trained weights were kept while training")
+    hardware: Hardware
+    energy_kwh: float | None = None
+    versions: dict[str, str]
+    date: str = Field(description="ISO 8601 date on which training ended")
+
+
+class TensorChange(Record):
+    """What happened to one tensor."""
+
+    name: str
+    layer: int | None = Field(default=None, description="decoder layer, or None outside of them")
+    weights: int
+    changed: int = Field(description="weights whose bits differ")
+    size_bytes: int = Field(description="bytes that this tensor takes in the delta")
+    rms: float = Field(description="root mean square of new minus old value, over all its weights")
+
+
+class DeltaInfo(Record):
+    """How large a delta is and what it changes."""
+
+    format_version: str
+    file: str = Field(description="file name of the delta")
+    size_bytes: int
+    sha256: str
+    base: BaseInfo
+    base_fingerprint: str = Field(description="sha256 over the names and digests of the base tensors it applies to")
+    merged_fingerprint: str = Field(description="sha256 over the names and digests of the changed tensors after merging")
+    tensors: tuple[TensorChange, ...]
+
+    @property
+    def weights(self) -> int:
+        """Weights in the changed tensors."""
+        return sum(tensor.weights for tensor in self.tensors)
+
+    @property
+    def bits_per_weight(self) -> float:
+        return 8 * self.size_bytes / self.weights if self.weights else 0.0
+
+
+class DeltaConfig(Record):
+    """`config.json` of a published delta: what a reader needs to use it. The Hub counts downloads by this file."""
+
+    model_type: Literal["cogsym-delta"] = "cogsym-delta"
+    format_version: str
+    language: str
+    known_languages: tuple[str, ...] = ()
+    directions: tuple[str, ...] = Field(description="directions it was trained on, e.g. eng>jav")
+    prompt: str = Field(description="name of the prompt template")
+    max_tokens: int = Field(description="longest prompt and answer seen in training, in tokens")
+    base: BaseInfo
+    base_fingerprint: str
+    selection: SelectionInfo
+    delta_file: str = "delta.safetensors"
+    delta_sha256: str
+
+
+class Score(Record):
+    """One number, with all that is needed to cite it."""
+
+    metric: str = Field(description="chrF++, BLEU, COMET-22, accuracy, ...")
+    value: float
+    low: float | None = Field(default=None, description="lower end of the 95% interval")
+    high: float | None = Field(default=None, description="upper end of the 95% interval")
+    signature: str = Field(description="the metric's own signature: name, version, settings")
+
+
+class EvaluationRecord(Record):
+    """What one model scored on one task in one direction."""
+
+    task: str = Field(description="name of the lm-eval task")
+    kind: Literal["translation"] = "translation"
+    model: str = Field(description="`base`, `adapted`, or the name of another run")
+    direction: str = Field(description="e.g. eng>jav")
+    role: Literal["target", "known"] = Field(description="the new language, or one that must not get worse")
+    dataset: str = Field(description="name of the test set, never a local path")
+    data_fingerprint: str = Field(description="sha256 over the rows used")
+    n: int = Field(description="sentences")
+    shots: int
+    seed: int
+    prompt: str = Field(description="name of the prompt template")
+    example_prompt: str = Field(description="the first prompt, exactly as the model saw it")
+    decoding: dict[str, Any]
+    scores: tuple[Score, ...]
+    base_fingerprint: str
+    delta_sha256: str | None = Field(default=None, description="of the delta that was on the base; None for the base")
+    seconds: float
+    versions: dict[str, str]
+    samples: str | None = Field(default=None, description="file name of the samples, under `samples/`")
+
+    def score(self, metric: str) -> Score | None:
+        """The score of this metric, where it was measured."""
+        return next((score for score in self.scores if score.metric == metric), None)

@@ -1,0 +1,100 @@
+"""Where the files of one run live; no other module spells these names.
+
+    run/
+      recipe.yaml            everything that determines the run
+      metrics.jsonl          one line per logged training step
+      checkpoints/           to resume from; not published
+      trained/               the trained tensors, until the delta is made; not published
+      tasks/                 lm-eval tasks and their test data; not published
+      README.md              card                                    \\
+      config.json            DeltaConfig                              |
+      delta.safetensors      (or sharded, with an index)              | published
+      records/               training.json, delta.json, evaluation/   |
+      samples/               evaluation samples, jsonl                |
+      figures/               PNG                                     /
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, TrainingRecord
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run. A downloaded or published delta repository is the same, less the unpublished parts."""
+
+    root: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.root / "recipe.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def trained(self) -> Path:
+        """Folder of the trained tensors, in safetensors."""
+        return self.root / "trained"
+
+    @property
+    def tasks(self) -> Path:
+        return self.root / "tasks"
+
+    @property
+    def card(self) -> Path:
+        return self.root / "README.md"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.json"
+
+    @property
+    def delta(self) -> Path:
+        return self.root / "delta.safetensors"
+
+    @property
+    def records(self) -> Path:
+        return self.root / "records"
+
+    @property
+    def training_record(self) -> Path:
+        return self.records / "training.json"
+
+    @property
+    def delta_info(self) -> Path:
+        return self.records / "delta.json"
+
+    @property
+    def evaluation_records(self) -> Path:
+        """Folder of the evaluation records, one file per model, task and direction."""
+        return self.records / "evaluation"
+
+    @property
+    def samples(self) -> Path:
+        return self.root / "samples"
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures"
+
+    def read_config(self) -> DeltaConfig:
+        return DeltaConfig.read(self.config)
+
+    def read_training(self) -> TrainingRecord:
+        return TrainingRecord.read(self.training_record)
+
+    def read_delta_info(self) -> DeltaInfo:
+        return DeltaInfo.read(self.delta_info)
+
+    def read_evaluations(self) -> list[EvaluationRecord]:
+        """All evaluation records, in the order of their file names; empty where none was made."""
+        return [EvaluationRecord.read(path) for path in sorted(self.evaluation_records.glob("*.json"))]
