@@ -1,0 +1,60 @@
+"""The command `cogsym`: one verb, one file; each parses, calls one library function, and prints."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Annotated
+
+import typer
+
+from toolkit import __version__
+from toolkit.cli import doctor, languages
+from toolkit.cli.console import report_error
+from toolkit.errors import CogsymError, OutputError
+
+app = typer.Typer(
+    name="cogsym",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="First time here? Run `cogsym demo`: it teaches a small model Javanese on this machine in minutes.",
+)
+
+START, MAKE, USE, LOOK = "Start here", "Make a language", "Use a language", "Look inside"
+
+app.command(rich_help_panel=START)(doctor.doctor)
+app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cogsym-toolkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def cogsym(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and stop.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of expected errors too.")] = False,
+) -> None:
+    """Teach Llama-2 your language: adapt the outermost layers, publish the exact difference, translate."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `cogsym` and exit: 0 fine, 1 expected error, 2 wrong usage, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments)
+    except CogsymError as error:
+        if "--debug" in arguments:
+            raise
+        report_error(error)
+        sys.exit(1)
+    except OSError as error:
+        if "--debug" in arguments or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        report_error(OutputError(f"cannot write {error.filename or 'the output'}: {error.strerror}", "free some space, or choose another place"))
+        sys.exit(1)

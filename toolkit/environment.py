@@ -1,0 +1,108 @@
+"""What a machine offers: versions, devices, memory, and the optional parts that are installed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from toolkit.records import Hardware
+
+REPORTED = ("torch", "transformers", "huggingface-hub", "safetensors", "pcodec", "datasets", "lm-eval", "sacrebleu", "gradio")
+OPTIONAL = {
+    "peft": "LoRA: pip install 'cogsym-toolkit[lora]'",
+    "bitsandbytes": "8-bit AdamW: pip install 'cogsym-toolkit[8bit]'",
+    "unsloth": "faster training on NVIDIA: pip install 'cogsym-toolkit[unsloth]' in an environment of its own",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that was looked for."""
+
+    name: str
+    found: str
+    ok: bool
+    optional: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything that was looked for, in the order of printing."""
+
+    parts: tuple[Part, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {part.name: asdict(part) for part in self.parts}
+
+
+def package_versions(names: tuple[str, ...] = REPORTED) -> dict[str, str]:
+    """Installed version of each package, those not installed left out; the toolkit and Python come first."""
+    found = {"python": platform.python_version()}
+    for name in ("cogsym-toolkit", *names):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> Hardware:
+    """The device that training and evaluation run on here."""
+    import torch
+
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        count = torch.cuda.device_count()
+        return Hardware(
+            device=f"{count} x {properties.name}" if count > 1 else properties.name, memory_bytes=properties.total_memory
+        )
+    return Hardware(device=f"CPU, {torch.get_num_threads()} threads", memory_bytes=memory_bytes())
+
+
+def memory_bytes() -> int | None:
+    """Main memory of this machine, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def examine() -> Examination:
+    """Look for everything the toolkit can use."""
+    parts = [Part("python", platform.python_version(), True), Part("system", platform.platform(), True)]
+    memory, disk = memory_bytes(), shutil.disk_usage(Path.cwd()).free
+    parts.append(Part("cores", str(os.cpu_count()), True))
+    parts.append(Part("memory", f"{memory / 2**30:.1f} GiB" if memory else "unknown", True))
+    parts.append(Part("free disk here", f"{disk / 2**30:.1f} GiB", True))
+    parts.append(_graphics_card())
+    for name in REPORTED:
+        found = package_versions((name,)).get(name)
+        parts.append(Part(name, found or "-", found is not None, note="" if found else f"pip install {name}"))
+    for name, note in OPTIONAL.items():
+        found = package_versions((name,)).get(name)
+        parts.append(Part(name, found or "-", found is not None, optional=True, note="" if found else note))
+    parts.append(_comet())
+    return Examination(tuple(parts))
+
+
+def _graphics_card() -> Part:
+    import torch
+
+    if torch.cuda.is_available():
+        info = hardware()
+        return Part("graphics card", f"{info.device}, {(info.memory_bytes or 0) / 2**30:.0f} GiB", True)
+    note = "none: the pocket runs on the CPU; training Llama-2 needs a card with 24 GB"
+    return Part("graphics card", "-", False, optional=True, note=note)
+
+
+def _comet() -> Part:
+    here = find_spec("comet") is not None
+    note = "" if here else "COMET scores: needs an environment of its own"
+    return Part("unbabel-comet", "importable" if here else "-", here, optional=True, note=note)

@@ -1,0 +1,186 @@
+"""A recipe: everything that determines a training run, read from one YAML file and saved with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from toolkit.errors import RecipeError
+from toolkit.languages import get_language, parse_direction
+from toolkit.prompts import TEMPLATES, get_template
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSource(_Strict):
+    """One file of training data."""
+
+    path: str = Field(description="tsv, csv, json or jsonl file, relative to the recipe's folder")
+    kind: Literal["parallel", "instructions"] = Field(default="parallel", description="sentence pairs, or Alpaca rows")
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="parallel: column of each language, {eng: english}; left out where columns are named by code",
+    )
+    directions: tuple[str, ...] = Field(default=(), description="parallel: directions to train; default both")
+    limit: int | None = Field(default=None, ge=1, description="rows to use, the first after shuffling by the seed")
+    licence: str | None = Field(default=None, description="licence of the data, as the card will print it")
+
+
+class TestSet(_Strict):
+    """One file of held-out sentence pairs to evaluate on."""
+
+    __test__ = False  # not a pytest class
+
+    path: str = Field(description="tsv, csv or jsonl file, relative to the recipe's folder")
+    name: str | None = Field(default=None, description="name of the test set in tables; default the file's name")
+    columns: dict[str, str] = Field(default_factory=dict, description="column of each language")
+    directions: tuple[str, ...] = Field(min_length=1, description="directions to score, e.g. eng>jav")
+    shots: int = Field(default=0, ge=0, le=16, description="worked examples in front of each prompt")
+    shots_path: str | None = Field(default=None, description="file that the examples come from; needed with shots")
+    limit: int | None = Field(default=None, ge=1, description="sentences to score, the first ones")
+    max_new_tokens: int = Field(default=128, ge=1, description="longest answer, in tokens")
+
+    @model_validator(mode="after")
+    def _examples_need_a_file(self) -> TestSet:
+        if self.shots and not self.shots_path:
+            raise ValueError("shots need shots_path, so that no test sentence is shown as an example")
+        return self
+
+
+class Recipe(_Strict):
+    """What a training run depends on. Every field is printed in the card."""
+
+    language: str = Field(description="ISO 639-3 code of the language to learn")
+    base: str = Field(description="`pocket`, a folder, or a Hub id")
+    base_revision: str | None = Field(default=None, description="commit of a base on the Hub; pin it")
+    select: str = Field(default="cogsym:25%", description="which weights train, METHOD[:BUDGET]")
+    embeddings: bool | None = Field(default=None, description="train the embeddings; default: the method's rule")
+    head: bool | None = Field(default=None, description="train the LM head; default: the method's rule")
+    final_norm: bool = Field(default=False, description="train the norm before the LM head")
+
+    data: tuple[DataSource, ...] = Field(min_length=1, description="what teaches the language")
+    replay: tuple[DataSource, ...] = Field(default=(), description="what keeps the languages that the base knows")
+    replay_share: float = Field(default=0.15, ge=0, lt=1, description="share of replay among the training examples")
+    evaluation: tuple[TestSet, ...] = Field(default=(), description="test sets")
+
+    prompt: str = Field(default="alpaca", description=f"wording: {' or '.join(TEMPLATES)}")
+    max_tokens: int = Field(default=512, ge=8, description="longest prompt and answer, in tokens; longer rows are left out")
+    epochs: float = Field(default=1.0, gt=0, description="passes over the data; not used with max_steps")
+    max_steps: int | None = Field(default=None, ge=1, description="optimiser steps")
+    batch_size: int = Field(default=8, ge=1, description="examples per optimiser step")
+    micro_batch_size: int | None = Field(default=None, ge=1, description="examples per forward pass; default batch_size")
+    learning_rate: float = Field(default=2e-5, gt=0, description="peak learning rate")
+    schedule: Literal["cosine", "linear", "constant"] = Field(default="cosine", description="after the warm-up")
+    warmup_share: float = Field(default=0.03, ge=0, lt=1, description="share of the steps that warm up")
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0, description="gradients are clipped to this norm")
+    optimizer: Literal["adamw", "adamw_8bit"] = Field(default="adamw", description="adamw_8bit needs bitsandbytes")
+    trained_dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="dtype of the weights that train (master weights); auto: float32 on a CPU, bfloat16 on a GPU",
+    )
+    gradient_checkpointing: bool = Field(default=False, description="less memory, about a third slower")
+    checkpoint_steps: int = Field(default=200, ge=1, description="steps between checkpoints to resume from")
+    seed: int = Field(default=0, ge=0, description="of shuffling, mixing and dropout")
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Recipe:
+        get_language(self.language)
+        get_template(self.prompt)
+        for source in (*self.data, *self.replay, *self.evaluation):
+            for direction in source.directions:
+                parse_direction(direction)
+        micro = self.micro_batch_size
+        if micro is not None and self.batch_size % micro:
+            raise ValueError(f"batch_size {self.batch_size} is not a multiple of micro_batch_size {micro}")
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that differ from their defaults."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in this YAML file, its relative paths resolved against the file's folder.
+
+    Raises:
+        RecipeError: if the file is missing, is not YAML, or has an unknown key or a value out of range.
+    """
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"no recipe at {path}", "`cogsym recipes` lists the recipes that come with the toolkit") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RecipeError(f"recipe {path} cannot be read: {error}", "write it as YAML in UTF-8") from error
+    if not isinstance(fields, dict):
+        raise RecipeError(f"recipe {path} holds no fields", "start with `language:`, `base:` and `data:`")
+    return resolve_paths(make_recipe(fields, where=f"recipe {path}"), path.parent)
+
+
+def make_recipe(fields: dict[str, Any], where: str = "recipe") -> Recipe:
+    """A checked recipe from plain fields.
+
+    Raises:
+        RecipeError: naming the field, the value seen, and the nearest real key for an unknown one.
+    """
+    try:
+        return Recipe.model_validate(fields)
+    except ValidationError as error:
+        raise _explain(error, where) from error
+
+
+def resolve_paths(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with relative data paths, and a base that is a folder, made absolute against `folder`."""
+
+    def absolute(sources: Iterable[Any]) -> tuple[Any, ...]:
+        resolved = []
+        for source in sources:
+            update = {"path": str((folder / source.path).resolve())}
+            if getattr(source, "shots_path", None):
+                update["shots_path"] = str((folder / source.shots_path).resolve())
+            resolved.append(source.model_copy(update=update))
+        return tuple(resolved)
+
+    update: dict[str, Any] = {
+        "data": absolute(recipe.data),
+        "replay": absolute(recipe.replay),
+        "evaluation": absolute(recipe.evaluation),
+    }
+    if (folder / recipe.base).is_dir():
+        update["base"] = str((folder / recipe.base).resolve())
+    return recipe.model_copy(update=update)
+
+
+def write_recipe(recipe: Recipe, path: Path, *, opening: str) -> None:
+    """Save as YAML; `opening` becomes the comment at the top, the command that uses it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    body = yaml.safe_dump(recipe.changes(), sort_keys=False, allow_unicode=True)
+    path.write_text(f"# {opening}\n{body}", encoding="utf-8")
+
+
+def _explain(error: ValidationError, where: str) -> RecipeError:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        key = str(first["loc"][-1])
+        known = _known_keys(first["loc"])
+        near = get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
+        return RecipeError(f"{where}: unknown key `{field}`", hint)
+    if first["type"] == "missing":
+        return RecipeError(f"{where}: `{field}` is missing", f"add `{field}:`")
+    message = first["msg"].removeprefix("Value error, ")
+    seen = "" if not field else f" (got {first['input']!r})"
+    return RecipeError(f"{where}: {field + ': ' if field else ''}{message}{seen}", "mend that field")
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    owner = {"data": DataSource, "replay": DataSource, "evaluation": TestSet}.get(str(location[0]), Recipe)
+    return sorted((owner if len(location) > 1 else Recipe).model_fields)
