@@ -13,7 +13,17 @@ from typing import Any
 
 from toolkit.records import Hardware
 
-REPORTED = ("torch", "transformers", "huggingface-hub", "safetensors", "pcodec", "datasets", "lm-eval", "sacrebleu", "gradio")
+REPORTED = (
+    "torch",
+    "transformers",
+    "huggingface-hub",
+    "safetensors",
+    "pcodec",
+    "datasets",
+    "lm-eval",
+    "sacrebleu",
+    "gradio",
+)
 OPTIONAL = {
     "peft": "LoRA: pip install 'cogsym-toolkit[lora]'",
     "bitsandbytes": "8-bit AdamW: pip install 'cogsym-toolkit[8bit]'",
@@ -61,7 +71,8 @@ def hardware() -> Hardware:
         properties = torch.cuda.get_device_properties(0)
         count = torch.cuda.device_count()
         return Hardware(
-            device=f"{count} x {properties.name}" if count > 1 else properties.name, memory_bytes=properties.total_memory
+            device=f"{count} x {properties.name}" if count > 1 else properties.name,
+            memory_bytes=properties.total_memory,
         )
     return Hardware(device=f"CPU, {torch.get_num_threads()} threads", memory_bytes=memory_bytes())
 

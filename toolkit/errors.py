@@ -1,21 +1,21 @@
 """Every error that we expect, in one tree; the command line prints them without a traceback.
 
-    CogsymError
-    ├── LanguageError          unknown code, bad language file
-    ├── RecipeError            unknown key, value out of range, contradicting fields
-    ├── CorpusError            missing or unreadable file, wrong columns, nothing left after cleaning
-    ├── SelectionError         unknown method, budget odd or larger than the model
-    ├── BaseModelError         base missing, unreadable, truncated, or without the parts we need
-    ├── TrainingError          interrupted, out of memory, loss not finite
-    ├── DeltaError
-    │   ├── DamagedDeltaError  a delta file that breaks its format or fails a checksum
-    │   ├── NewerFormatError   a delta written by a newer major version of the format
-    │   └── WrongBaseError     a delta that was made for other base weights
-    ├── EvaluationError        missing test set, a score that cannot be computed
-    ├── CardError              records that contradict each other or cannot be rendered
-    ├── HubError               not found, gated, no permission, conflict, no network
-    ├── OutputError            output exists already, disk full, target not writable
-    └── MissingPartError       an optional package or program is not installed
+CogsymError
+├── LanguageError          unknown code, bad language file
+├── RecipeError            unknown key, value out of range, contradicting fields
+├── CorpusError            missing or unreadable file, wrong columns, nothing left after cleaning
+├── SelectionError         unknown method, budget odd or larger than the model
+├── BaseModelError         base missing, unreadable, truncated, or without the parts we need
+├── TrainingError          interrupted, out of memory, loss not finite
+├── DeltaError
+│   ├── DamagedDeltaError  a delta file that breaks its format or fails a checksum
+│   ├── NewerFormatError   a delta written by a newer major version of the format
+│   └── WrongBaseError     a delta that was made for other base weights
+├── EvaluationError        missing test set, a score that cannot be computed
+├── CardError              records that contradict each other or cannot be rendered
+├── HubError               not found, gated, no permission, conflict, no network
+├── OutputError            output exists already, disk full, target not writable
+└── MissingPartError       an optional package or program is not installed
 """
 
 from __future__ import annotations

@@ -35,9 +35,7 @@ class Template:
     separator: str  # between few-shot examples
     stop: str
 
-    def translate(
-        self, text: str, source: Language, target: Language, shots: Sequence[tuple[str, str]] = ()
-    ) -> str:
+    def translate(self, text: str, source: Language, target: Language, shots: Sequence[tuple[str, str]] = ()) -> str:
         """The prompt that asks for a translation of `text`, after `shots` of (source text, target text)."""
         asked = [self._translation(shot, source, target) + self.completion(answer) for shot, answer in shots]
         return self.separator.join([*asked, self._translation(text, source, target)])

@@ -71,11 +71,15 @@ class Recipe(_Strict):
     evaluation: tuple[TestSet, ...] = Field(default=(), description="test sets")
 
     prompt: str = Field(default="alpaca", description=f"wording: {' or '.join(TEMPLATES)}")
-    max_tokens: int = Field(default=512, ge=8, description="longest prompt and answer, in tokens; longer rows are left out")
+    max_tokens: int = Field(
+        default=512, ge=8, description="longest prompt and answer, in tokens; longer rows are left out"
+    )
     epochs: float = Field(default=1.0, gt=0, description="passes over the data; not used with max_steps")
     max_steps: int | None = Field(default=None, ge=1, description="optimiser steps")
     batch_size: int = Field(default=8, ge=1, description="examples per optimiser step")
-    micro_batch_size: int | None = Field(default=None, ge=1, description="examples per forward pass; default batch_size")
+    micro_batch_size: int | None = Field(
+        default=None, ge=1, description="examples per forward pass; default batch_size"
+    )
     learning_rate: float = Field(default=2e-5, gt=0, description="peak learning rate")
     schedule: Literal["cosine", "linear", "constant"] = Field(default="cosine", description="after the warm-up")
     warmup_share: float = Field(default=0.03, ge=0, lt=1, description="share of the steps that warm up")
@@ -116,7 +120,9 @@ def read_recipe(path: Path) -> Recipe:
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecipeError(f"no recipe at {path}", "`cogsym recipes` lists the recipes that come with the toolkit") from None
+        raise RecipeError(
+            f"no recipe at {path}", "`cogsym recipes` lists the recipes that come with the toolkit"
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RecipeError(f"recipe {path} cannot be read: {error}", "write it as YAML in UTF-8") from error
     if not isinstance(fields, dict):

@@ -139,7 +139,9 @@ class DeltaInfo(Record):
     sha256: str
     base: BaseInfo
     base_fingerprint: str = Field(description="sha256 over the names and digests of the base tensors it applies to")
-    merged_fingerprint: str = Field(description="sha256 over the names and digests of the changed tensors after merging")
+    merged_fingerprint: str = Field(
+        description="sha256 over the names and digests of the changed tensors after merging"
+    )
     tensors: tuple[TensorChange, ...]
 
     @property

@@ -56,5 +56,10 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         if "--debug" in arguments or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise
-        report_error(OutputError(f"cannot write {error.filename or 'the output'}: {error.strerror}", "free some space, or choose another place"))
+        report_error(
+            OutputError(
+                f"cannot write {error.filename or 'the output'}: {error.strerror}",
+                "free some space, or choose another place",
+            )
+        )
         sys.exit(1)

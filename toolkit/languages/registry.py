@@ -59,6 +59,4 @@ def get_language(code: str) -> Language:
                 names[name.lower()] = language.code
     near = get_close_matches(code.lower(), names, n=1, cutoff=0.5)
     suggestion = f"did you mean '{names[near[0]]}'? " if near else ""
-    raise LanguageError(
-        f"unknown language '{code}'", f"{suggestion}`cogsym languages list` shows all {len(languages)}"
-    )
+    raise LanguageError(f"unknown language '{code}'", f"{suggestion}`cogsym languages list` shows all {len(languages)}")
