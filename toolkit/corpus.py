@@ -105,10 +105,9 @@ def _text(value: Any) -> str:
     return "" if value is None else unicodedata.normalize("NFC", str(value))
 
 
-def find_leaks(training: Iterable[str], held_out: Iterable[str]) -> list[str]:
-    """Held-out sentences that also stand in the training text, compared without case and white space at the ends."""
-    seen = {text.casefold().strip() for text in training}
-    return [text for text in held_out if text.casefold().strip() in seen]
+def comparable(text: str) -> str:
+    """The form in which sentences are compared between training and test sets: case and end punctuation aside."""
+    return text.casefold().strip(" .!?…\"'")
 
 
 def _filter(

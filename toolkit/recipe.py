@@ -164,6 +164,25 @@ def resolve_paths(recipe: Recipe, folder: Path) -> Recipe:
     return recipe.model_copy(update=update)
 
 
+def portable(recipe: Recipe) -> Recipe:
+    """The recipe as it may be published: file and folder names instead of this machine's paths."""
+
+    def named(source: Any) -> Any:
+        update = {"path": Path(source.path).name}
+        if getattr(source, "shots_path", None):
+            update["shots_path"] = Path(source.shots_path).name
+        return source.model_copy(update=update)
+
+    return recipe.model_copy(
+        update={
+            "base": Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base,
+            "data": tuple(map(named, recipe.data)),
+            "replay": tuple(map(named, recipe.replay)),
+            "evaluation": tuple(map(named, recipe.evaluation)),
+        }
+    )
+
+
 def write_recipe(recipe: Recipe, path: Path, *, opening: str) -> None:
     """Save as YAML; `opening` becomes the comment at the top, the command that uses it."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -107,6 +107,7 @@ class TrainingRecord(Record):
     recipe_changes: dict[str, Any] = Field(description="the recipe's fields that differ from the defaults")
     steps: int
     examples: int = Field(description="training examples after mixing, per epoch")
+    too_long: int = Field(default=0, description="examples left out for their length")
     tokens: int = Field(description="tokens seen, padding not counted")
     first_loss: float
     final_loss: float

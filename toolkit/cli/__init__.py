@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from toolkit import __version__
-from toolkit.cli import doctor, languages
+from toolkit.cli import doctor, languages, recipes, select, train
 from toolkit.cli.console import report_error
 from toolkit.errors import CogsymError, OutputError
 
@@ -24,6 +24,9 @@ app = typer.Typer(
 START, MAKE, USE, LOOK = "Start here", "Make a language", "Use a language", "Look inside"
 
 app.command(rich_help_panel=START)(doctor.doctor)
+app.command(rich_help_panel=MAKE)(recipes.recipes)
+app.command(rich_help_panel=MAKE)(select.select)
+app.command(rich_help_panel=MAKE)(train.train)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)
 
 

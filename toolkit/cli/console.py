@@ -39,3 +39,16 @@ def steps_progress() -> Progress:
         TextColumn("[dim]{task.fields[note]}"),
         console=err,
     )
+
+
+def quiet_libraries() -> None:
+    """Let only our own messages reach the terminal: libraries log warnings that a user can do nothing about."""
+    import logging
+    import warnings
+
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(torch|transformers|accelerate|datasets)\..*")

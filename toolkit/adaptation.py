@@ -1,0 +1,118 @@
+"""The way from a recipe to a run folder that holds a delta: prepare, train, extract."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.errors import OutputError, RecipeError
+from toolkit.recipe import Recipe, read_recipe, write_recipe
+from toolkit.records import BaseInfo, DeltaConfig, DeltaInfo, SelectionInfo, TrainingRecord
+from toolkit.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from toolkit.training import Mixture, TrainingStep
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe with everything it names found and checked; nothing has been written yet."""
+
+    recipe: Recipe
+    run: RunFolder
+    base: Path
+    base_info: BaseInfo
+    selection: SelectionInfo
+    mixture: Mixture
+
+
+def prepare(recipe: Recipe, out: Path, *, resume: bool = False) -> Plan:
+    """Find the base, resolve the selection, and read the data, so that all that can be wrong is told before training.
+
+    Raises:
+        OutputError: if the run folder holds something already and this is not a continuation.
+        BaseModelError, SelectionError, CorpusError, RecipeError, HubError: naming what is wrong.
+    """
+    from toolkit.delta import read_base_info
+    from toolkit.pretrained import resolve_base
+    from toolkit.selection import read_layout, resolve_selection
+    from toolkit.training import mix
+
+    if not resume:
+        refuse_existing(out)
+    base = resolve_base(recipe.base, recipe.base_revision)
+    layout = read_layout(base)
+    selection = resolve_selection(
+        recipe.select, layout, embeddings=recipe.embeddings, head=recipe.head, final_norm=recipe.final_norm
+    )
+    base_id = Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base
+    base_info = read_base_info(base, base_id, recipe.base_revision)
+    return Plan(recipe, RunFolder(out), base, base_info, selection, mix(recipe))
+
+
+def refuse_existing(out: Path) -> None:
+    """Raise unless `out` is free to be written.
+
+    Raises:
+        OutputError: if it is a file, or a folder that holds something.
+    """
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if out.exists():
+        raise OutputError(f"{out} exists already", "choose another folder, or continue that run with --resume")
+
+
+def train_delta(
+    plan: Plan, *, report: Callable[[TrainingStep], None] | None = None, resume: bool = False
+) -> tuple[TrainingRecord, DeltaInfo]:
+    """Train as planned and leave the delta, its config and the records in the run folder.
+
+    The delta is found by comparing base and trained weights on disk, not by trusting the selection.
+    """
+    from toolkit.training import train
+
+    opening = f"cogsym train --recipe recipe.yaml --out {plan.run.root.name}"
+    plan.run.root.mkdir(parents=True, exist_ok=True)
+    write_recipe(plan.recipe, plan.run.recipe, opening=opening)
+    training = train(plan.recipe, plan.mixture, plan.base, plan.base_info, plan.run, report=report, resume=resume)
+    return training, make_delta(plan)
+
+
+def make_delta(plan: Plan) -> DeltaInfo:
+    """Compare the trained tensors with the base, write delta and config, and drop the trained tensors."""
+    from toolkit.delta import extract
+
+    run = plan.run
+    info = extract(plan.base, run.trained, run.delta, base_info=plan.base_info)
+    info.write(run.delta_info)
+    known = sorted({code for source in plan.mixture.sources for code in source.languages} - {plan.recipe.language})
+    DeltaConfig(
+        format_version=info.format_version,
+        language=plan.recipe.language,
+        known_languages=tuple(known),
+        directions=plan.mixture.directions,
+        prompt=plan.recipe.prompt,
+        max_tokens=plan.recipe.max_tokens,
+        base=plan.base_info,
+        base_fingerprint=info.base_fingerprint,
+        selection=plan.selection,
+        delta_file=run.delta.name,
+        delta_sha256=info.sha256,
+    ).write(run.config)
+    shutil.rmtree(run.trained)
+    return info
+
+
+def reopen(out: Path) -> Recipe:
+    """The recipe of a run that was started before.
+
+    Raises:
+        RecipeError: if the folder holds no run.
+    """
+    run = RunFolder(out)
+    if not run.recipe.is_file():
+        raise RecipeError(f"{out} holds no run to continue", "start one with --recipe")
+    return read_recipe(run.recipe)
