@@ -179,6 +179,10 @@ class Score(Record):
     value: float
     low: float | None = Field(default=None, description="lower end of the 95% interval")
     high: float | None = Field(default=None, description="upper end of the 95% interval")
+    p_value: float | None = Field(
+        default=None,
+        description="paired bootstrap against the base: how likely so large a difference is by the draw of sentences",
+    )
     signature: str = Field(description="the metric's own signature: name, version, settings")
 
 
@@ -193,6 +197,7 @@ class EvaluationRecord(Record):
     dataset: str = Field(description="name of the test set, never a local path")
     data_fingerprint: str = Field(description="sha256 over the rows used")
     n: int = Field(description="sentences")
+    dropped: dict[str, int] = Field(default_factory=dict, description="rows of the file left out by cleaning, by reason")
     shots: int
     seed: int
     prompt: str = Field(description="name of the prompt template")
