@@ -175,12 +175,12 @@ def _quiet_datasets() -> Iterator[None]:
 
 
 def _require_utf8(path: Path) -> None:
-    number, empty = 0, True
+    number, filled = 0, 0
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 line.decode("utf-8")
-                empty = empty and not line.strip()
+                filled += bool(line.strip())
                 if b"\x00" in line:
                     raise CorpusError(f"{path.name}, line {number}: holds a NUL byte", "save the file as UTF-8 text")
     except UnicodeDecodeError as error:
@@ -191,8 +191,9 @@ def _require_utf8(path: Path) -> None:
         raise CorpusError(f"no file at {path}", "check the path; it is relative to the recipe's folder") from None
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from error
-    if empty:
-        raise CorpusError(f"{path.name} is empty", "give a file with a header line and rows")
+    if filled == 0 or (filled == 1 and path.suffix in (".tsv", ".csv")):
+        what = "holds a header line and no rows" if filled else "is empty"
+        raise CorpusError(f"{path.name} {what}", "give a file with a header line and rows")
 
 
 def _require_columns(path: Path, table: Any, wanted: Sequence[str]) -> None:

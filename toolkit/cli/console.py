@@ -45,10 +45,11 @@ def quiet_libraries() -> None:
     """Let only our own messages reach the terminal: libraries log warnings that a user can do nothing about."""
     import logging
     import warnings
+    for name in ("bitsandbytes", "torch.distributed.elastic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(torch|transformers|accelerate|datasets)\..*")
 
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"(torch|transformers|accelerate|datasets)\..*")

@@ -98,7 +98,7 @@ def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> Non
         f"{training.final_loss:.2f}"
     )
     out.print(
-        f"delta {plan.run.delta}: {delta.size_bytes / 1e6:,.2f} MB, {delta.bits_per_weight:.2f} bits per changed weight, "
+        f"delta {plan.run.delta}: {delta.size_bytes / 1e6:,.2f} MB, {delta.bits_per_weight:.2f} bits per weight, "
         f"{delta.size_bytes / plan.base_info.size_bytes:.1%} of the model"
     )
 

@@ -33,7 +33,7 @@ class TrainingStep:
 
 
 class PartialTrainer(Trainer):
-    """Saves and restores only the parameters that train: a checkpoint of a frozen middle would be a copy of the base."""
+    """Saves and restores only the parameters that train: the frozen ones are in the base already."""
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir or ".")
