@@ -1,0 +1,141 @@
+"""Bases and deltas are found by name, read whole or refused, and put together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from toolkit import pretrained
+from toolkit.errors import BaseModelError, CogsymError, DeltaError
+from toolkit.run_folder import RunFolder
+
+
+def copy_base(tiny_base: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_base, folder)
+    return folder
+
+
+def test_a_folder_is_its_own_base(tiny_base: Path) -> None:
+    assert pretrained.resolve_base(tiny_base) == tiny_base
+    assert pretrained.resolve_base(str(tiny_base)) == tiny_base
+
+
+def test_pocket_is_found_without_a_network() -> None:
+    assert (pretrained.resolve_base("pocket") / "config.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["nowhere", "/no/such/folder", "a/b/c"])
+def test_a_base_that_is_nothing_is_refused_with_what_would_do(name: str) -> None:
+    with pytest.raises(BaseModelError, match="no base model at") as caught:
+        pretrained.resolve_base(name)
+    assert "Hub id" in str(caught.value.hint)
+
+
+def test_a_base_is_read_in_float32_on_a_cpu_where_it_is_small(tiny_base: Path) -> None:
+    import torch
+
+    model, tokenizer = pretrained.load_base(tiny_base, device="cpu")
+    assert model.dtype == torch.float32
+    assert not model.training
+    assert tokenizer.bos_token_id is not None
+    kept, _ = pretrained.load_base(tiny_base, device="cpu", dtype="bfloat16")
+    assert kept.dtype == torch.bfloat16
+
+
+def test_an_unknown_dtype_is_refused(tiny_base: Path) -> None:
+    with pytest.raises(BaseModelError, match="'float23' is not a dtype"):
+        pretrained.load_base(tiny_base, device="cpu", dtype="float23")
+
+
+def test_truncated_weights_are_refused(tiny_base: Path, tmp_path: Path) -> None:
+    folder = copy_base(tiny_base, tmp_path)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(CogsymError) as caught:
+        pretrained.load_base(folder)
+    assert isinstance(caught.value, BaseModelError)
+    assert caught.value.hint
+
+
+def test_a_base_that_lacks_a_tensor_is_refused_rather_than_filled_with_random_weights(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = copy_base(tiny_base, tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BaseModelError, match=r"lacks 1 of its tensors \(first: model.layers.1.mlp.up_proj.weight\)"):
+        pretrained.load_base(folder)
+
+
+@pytest.mark.parametrize("part", ["config.json", "model.safetensors"])
+def test_a_base_without_a_part_is_refused(part: str, tiny_base: Path, tmp_path: Path) -> None:
+    folder = copy_base(tiny_base, tmp_path)
+    (folder / part).unlink()
+    with pytest.raises(BaseModelError):
+        pretrained.load_base(folder)
+
+
+def test_pickled_weights_are_never_read(tiny_base: Path, tmp_path: Path) -> None:
+    folder = copy_base(tiny_base, tmp_path)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(BaseModelError, match="safetensors"):
+        pretrained.load_base(folder)
+
+
+def test_a_folder_without_a_config_is_not_a_delta(tmp_path: Path) -> None:
+    with pytest.raises(DeltaError, match=r"holds no config.json"):
+        pretrained.resolve_delta(tmp_path)
+    with pytest.raises(DeltaError, match="no delta at"):
+        pretrained.resolve_delta(tmp_path / "missing")
+
+
+def test_a_config_that_is_not_ours_is_refused(tiny_base: Path) -> None:
+    with pytest.raises(CogsymError, match="is not a DeltaConfig"):
+        pretrained.resolve_delta(tiny_base)
+
+
+def test_a_stranger_cannot_name_a_local_folder_as_the_base(tiny_base: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config_fields(str(tiny_base))), encoding="utf-8")
+    (tmp_path / "delta.safetensors").write_bytes(b"")
+    with pytest.raises(BaseModelError, match="a base in a local folder named"):
+        pretrained.base_of(RunFolder(tmp_path))
+
+
+def config_fields(base_id: str) -> dict[str, object]:
+    base = {
+        "id": base_id,
+        "architecture": "LlamaForCausalLM",
+        "dtype": "BF16",
+        "n_layers": 4,
+        "n_weights": 1,
+        "size_bytes": 2,
+    }
+    selection = {
+        "method": "cogsym",
+        "layers": [0, 3],
+        "n_layers": 4,
+        "embeddings": True,
+        "head": True,
+        "final_norm": False,
+        "parameters": [],
+        "trained_weights": 1,
+        "total_weights": 1,
+    }
+    return {
+        "format_version": "1.0",
+        "language": "jav",
+        "directions": ["eng>jav", "jav>eng"],
+        "prompt": "lines",
+        "max_tokens": 64,
+        "base": base,
+        "base_fingerprint": "0" * 64,
+        "selection": selection,
+        "delta_sha256": "0" * 64,
+    }

@@ -1,0 +1,197 @@
+"""A base, or a base with a delta on it, as an ordinary transformers model: found, read and checked."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import BaseModelError, DeltaError
+from toolkit.records import BaseInfo
+from toolkit.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+POCKET = "pocket"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+# A base is kept in float32 on a CPU while that takes at most this share of the memory.
+_FLOAT32_SHARE = 0.4
+
+
+def resolve_base(id_or_path: str | os.PathLike[str], revision: str | None = None) -> Path:
+    """The folder of a base model: `pocket`, an existing folder, or a Hub id, which is downloaded once.
+
+    Raises:
+        BaseModelError: if it is none of these.
+        HubError: if the Hub refuses it.
+    """
+    name = os.fspath(id_or_path)
+    if name == POCKET:
+        from toolkit import pocket
+
+        return pocket.folder()
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if isinstance(id_or_path, str) and _is_hub_id(name):
+        from toolkit import hub
+
+        return hub.fetch_base(name, revision=revision)
+    raise BaseModelError(
+        f"no base model at '{name}'", f"give a folder, a Hub id like meta-llama/Llama-2-7b-hf, or `{POCKET}`"
+    )
+
+
+def resolve_delta(id_or_path: str | os.PathLike[str], revision: str | None = None) -> RunFolder:
+    """The folder of a delta: one that holds config.json and the weights, or a Hub id, which is downloaded once.
+
+    Raises:
+        DeltaError: if it is neither, or lacks a part.
+        HubError: if the Hub refuses it.
+    """
+    name = os.fspath(id_or_path)
+    path = Path(name).expanduser()
+    if path.is_file() and path.suffix == ".safetensors":
+        path = path.parent
+    if not path.is_dir():
+        if not (isinstance(id_or_path, str) and _is_hub_id(name)):
+            raise DeltaError(
+                f"no delta at '{name}'", "give the folder of a run, or a Hub id like org/llama-2-7b-cogsym-jav"
+            )
+        from toolkit import hub
+
+        path = hub.fetch_delta(name, revision=revision)
+    run = RunFolder(path)
+    if not run.config.is_file():
+        raise DeltaError(
+            f"{path} holds no config.json, so it is not a delta",
+            "a run folder has one once it is trained; to load a whole model, use transformers",
+        )
+    weights = path / run.read_config().delta_file
+    if not weights.is_file() and not weights.with_name(weights.name + ".index.json").is_file():
+        raise DeltaError(f"{path} holds no {weights.name}", "let the training finish, or download the delta again")
+    return run
+
+
+def base_of(run: RunFolder) -> Path:
+    """The folder of the base that a delta was made for, as its config names it.
+
+    A run made here from a base in a local folder finds that folder through its recipe.
+
+    Raises:
+        BaseModelError: if the base was a folder that is not on this machine.
+    """
+    info = run.read_config().base
+    if info.id == POCKET or _is_hub_id(info.id):  # never a path: a config may come from a stranger
+        return resolve_base(info.id, info.revision)
+    if run.recipe.is_file():
+        from toolkit.recipe import read_recipe
+
+        folder = Path(read_recipe(run.recipe).base)
+        if folder.is_dir():
+            return folder
+    raise BaseModelError(
+        f"this delta was made for a base in a local folder named '{info.id}', which the config cannot locate",
+        "pass the base: --base FOLDER, or base=FOLDER",
+    )
+
+
+def load_base(
+    folder: Path, *, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+) -> tuple[PreTrainedModel, Any]:
+    """The model and tokenizer in this folder, ready to translate; nothing is ever looked up on the network.
+
+    Args:
+        folder: a transformers checkpoint in safetensors.
+        device: where to put the model; default a GPU where there is one.
+        dtype: default bfloat16 on a GPU; on a CPU float32 where that takes little of the memory (it is faster there),
+            else the dtype of the file.
+
+    Raises:
+        BaseModelError: if a part is missing, truncated, or does not fit the others.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from toolkit.delta.checkpoint import read_base_info
+
+    info = read_base_info(folder)  # reads the headers alone, so a truncated file is found before any memory is spent
+    place = torch.device(device) if device else torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kept_in = _dtype(dtype) if dtype else _default_dtype(info, place)
+    try:
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=kept_in, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # transformers raises a dozen kinds here; all of them mean that this folder won't load
+        reason = str(error).strip().split("\n")[0]
+        raise BaseModelError(f"base model {folder} cannot be loaded: {reason}", "download it again") from error
+    missing = sorted(loading["missing_keys"])
+    if missing:  # transformers would go on with random weights
+        raise BaseModelError(
+            f"base model {folder} lacks {len(missing)} of its tensors (first: {missing[0]})", "download it again"
+        )
+    return model.to(place).eval(), tokenizer
+
+
+def from_pretrained(
+    id_or_path: str | os.PathLike[str],
+    *,
+    base: str | os.PathLike[str] | None = None,
+    base_revision: str | None = None,
+    revision: str | None = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> PreTrainedModel:
+    """A base with a delta on it: an ordinary transformers model in the adapted weights, verified.
+
+    Args:
+        id_or_path: run folder, downloaded delta, or Hub id.
+        base: `pocket`, a folder or a Hub id; default the base that the delta names.
+        base_revision: commit of a base on the Hub, with `base`.
+        revision: commit of a delta on the Hub.
+        device: see `load_base`.
+        dtype: see `load_base`.
+
+    Raises:
+        WrongBaseError: if the delta was made for other base weights.
+        DamagedDeltaError: if the delta fails a checksum.
+    """
+    from toolkit.delta import LanguageSwitcher
+
+    run = resolve_delta(id_or_path, revision)
+    folder = base_of(run) if base is None else resolve_base(base, base_revision)
+    model, _ = load_base(folder, device=device, dtype=dtype)
+    switcher = LanguageSwitcher(model, folder)
+    switcher.add("adapted", run.root / run.read_config().delta_file)
+    switcher.keep("adapted")
+    return model
+
+
+def _is_hub_id(name: str) -> bool:
+    return _HUB_ID.fullmatch(name) is not None
+
+
+def _dtype(name: str | torch.dtype) -> torch.dtype:
+    import torch
+
+    found = getattr(torch, name, None) if isinstance(name, str) else name
+    if not isinstance(found, torch.dtype):
+        raise BaseModelError(f"'{name}' is not a dtype", "use float32, bfloat16 or float16")
+    return found
+
+
+def _default_dtype(info: BaseInfo, device: torch.device) -> torch.dtype:
+    import torch
+
+    from toolkit.environment import memory_bytes
+
+    if device.type != "cpu":
+        return torch.bfloat16
+    memory = memory_bytes()
+    if memory is not None and 4 * info.n_weights <= _FLOAT32_SHARE * memory:
+        return torch.float32
+    return {"BF16": torch.bfloat16, "F16": torch.float16}.get(info.dtype, torch.float32)
