@@ -55,7 +55,7 @@ def train(
     from toolkit.pretrained import load_base
 
     started = time.monotonic()
-    model, tokenizer = load_base(base, dtype=_loading_dtype())
+    model, tokenizer = load_base(base, dtype=frozen_dtype(recipe))
     selection = resolve_selection(
         recipe.select,
         layout_of(model),
@@ -63,7 +63,7 @@ def train(
         head=recipe.head,
         final_norm=recipe.final_norm,
     )
-    trained_dtype = _freeze_all_but(model, selection, recipe)
+    _freeze_all_but(model, selection, trained_dtype(recipe))
     dataset = ExampleDataset(tokenizer, mixture.examples, recipe.max_tokens)
     run.root.mkdir(parents=True, exist_ok=True)
     watch = Watch(run.metrics, report)
@@ -98,7 +98,7 @@ def train(
         final_loss=watch.last_loss if watch.last_loss is not None else float("nan"),
         seconds=round(time.monotonic() - started, 1),
         peak_memory_bytes=_peak_memory_bytes(),
-        trained_dtype=str(trained_dtype).removeprefix("torch."),
+        trained_dtype=str(trained_dtype(recipe)).removeprefix("torch."),
         hardware=hardware(),
         versions=package_versions(),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -135,26 +135,32 @@ def last_checkpoint(folder: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def _loading_dtype() -> torch.dtype:
-    """float32 on a CPU, where it is both faster and the master copy; bfloat16 on a GPU that has it."""
+def trained_dtype(recipe: Recipe) -> torch.dtype:
+    """The dtype of the weights that train, and of their gradients: bfloat16 on a GPU that has it, unless asked for."""
+    if recipe.trained_dtype != "auto":
+        return torch.float32 if recipe.trained_dtype == "float32" else torch.bfloat16
+    return torch.bfloat16 if _has_bfloat16_gpu() else torch.float32
+
+
+def frozen_dtype(recipe: Recipe) -> torch.dtype:
+    """The dtype of the frozen weights: on a CPU that of the trained ones, on a GPU 16 bits."""
     if not torch.cuda.is_available():
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return trained_dtype(recipe)
+    return torch.bfloat16 if _has_bfloat16_gpu() else torch.float16
 
 
-def _freeze_all_but(model: Any, selection: SelectionInfo, recipe: Recipe) -> torch.dtype:
-    """Let the selected parameters train, in the dtype that the recipe asks for, and freeze the rest."""
-    on_gpu = torch.cuda.is_available()
-    wanted = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(
-        recipe.trained_dtype, torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float32
-    )
+def _has_bfloat16_gpu() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
+def _freeze_all_but(model: Any, selection: SelectionInfo, dtype: torch.dtype) -> None:
+    """Let the selected parameters train, in this dtype, and freeze the rest."""
     selected = set(selection.parameters)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in selected)
         if name in selected:
-            parameter.data = parameter.data.to(wanted)
+            parameter.data = parameter.data.to(dtype)
     model.config.use_cache = False
-    return wanted
 
 
 def _arguments(recipe: Recipe, run: RunFolder, examples: int) -> TrainingArguments:
@@ -174,7 +180,7 @@ def _arguments(recipe: Recipe, run: RunFolder, examples: int) -> TrainingArgumen
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
         optim="adamw_bnb_8bit" if recipe.optimizer == "adamw_8bit" else "adamw_torch",
-        bf16=on_gpu and torch.cuda.is_bf16_supported(),
+        bf16=torch.bfloat16 in (trained_dtype(recipe), frozen_dtype(recipe)),  # autocast
         use_cpu=not on_gpu,
         gradient_checkpointing=recipe.gradient_checkpointing,
         train_sampling_strategy="group_by_length",
