@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from toolkit import __version__
-from toolkit.cli import doctor, languages, recipes, select, train
+from toolkit.cli import doctor, evaluate, languages, publish, pull, recipes, select, table, train
 from toolkit.cli.console import report_error
 from toolkit.errors import CogsymError, OutputError
 
@@ -27,6 +27,10 @@ app.command(rich_help_panel=START)(doctor.doctor)
 app.command(rich_help_panel=MAKE)(recipes.recipes)
 app.command(rich_help_panel=MAKE)(select.select)
 app.command(rich_help_panel=MAKE)(train.train)
+app.command(rich_help_panel=MAKE)(evaluate.evaluate)
+app.command(rich_help_panel=LOOK)(table.table)
+app.command(rich_help_panel=MAKE)(publish.publish)
+app.command(rich_help_panel=USE)(pull.pull)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)
 
 

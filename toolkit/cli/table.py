@@ -1,0 +1,94 @@
+"""`cogsym table`: the scores of one run or several, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from toolkit.cli.console import out
+from toolkit.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from toolkit.records import EvaluationRecord
+
+
+class Format(StrEnum):
+    """How a table is written."""
+
+    terminal = "terminal"
+    markdown = "markdown"
+    csv = "csv"
+    latex = "latex"
+    json = "json"
+
+
+def table(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders that were evaluated.")],
+    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.terminal,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; the same as --format json.")] = False,
+) -> None:
+    """Compare the scores of runs.
+
+    Example: cogsym table runs/jav-cogsym runs/jav-full --format markdown
+    """
+    from toolkit.evaluation.table import as_csv, as_latex, as_markdown, comparison_table
+
+    records = read_runs(runs)
+    if form is Format.terminal and not as_json:
+        print_table(records)
+        return
+    rows = comparison_table(records)
+    if as_json or form is Format.json:
+        out.print_json(json.dumps([row.as_dict() for row in rows]))
+    else:
+        write = {Format.markdown: as_markdown, Format.csv: as_csv, Format.latex: as_latex}[form]
+        typer.echo(write(rows), nl=False)
+
+
+def read_runs(runs: Sequence[Path]) -> list[EvaluationRecord]:
+    """The evaluation records of these runs; with several runs, an adapted model bears the name of its run.
+
+    Raises:
+        EvaluationError: if a run was not evaluated, or two runs have the same name.
+    """
+    from toolkit.run_folder import RunFolder
+
+    names = [run.resolve().name for run in runs]
+    if len(set(names)) < len(names):
+        raise EvaluationError(f"two runs are called '{max(names, key=names.count)}'", "rename the folder of one")
+    records = []
+    for run, name in zip(runs, names, strict=True):
+        found = RunFolder(run).read_evaluations()
+        if not found:
+            raise EvaluationError(f"{run} holds no evaluation", f"make one: cogsym evaluate {run}")
+        records += [
+            record.model_copy(update={"model": name}) if len(runs) > 1 and record.model == "adapted" else record
+            for record in found
+        ]
+    return records
+
+
+def print_table(records: Sequence[EvaluationRecord]) -> None:
+    """Print the comparison with its intervals, and below it what the marks mean."""
+    from toolkit.evaluation.table import cells, comparison_table
+
+    rows = comparison_table(records)
+    heading, lines = cells(rows)
+    printed = Table(box=None, header_style="bold")
+    for index, title in enumerate(heading):
+        printed.add_column(title, justify="left" if index < 4 else "right", no_wrap=index >= 2)
+    for line in lines:
+        printed.add_row(*map(escape, line))
+    out.print(printed)
+    out.print(
+        "Brackets: 95% bootstrap interval. `~`: the change may be noise (paired bootstrap, p >= 0.05).", style="dim"
+    )
+    for signature in dict.fromkeys(row.signature for row in rows):
+        out.print(signature, style="dim", markup=False, soft_wrap=True)

@@ -1,0 +1,68 @@
+"""How far a score may move by the draw of test sentences: bootstrap intervals and the paired test (Koehn, 2004).
+
+Resamples, order statistics and p value are those of sacrebleu's significance tests, computed with matrix products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from toolkit.evaluation.metrics import Metric
+
+RESAMPLES = 1000
+SEED = 12345  # sacrebleu's default
+
+# Shapes: R resamples, N sentences, K statistics per sentence.
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A score, and what it would be on R other draws of the test sentences."""
+
+    value: float
+    draws: NDArray[np.float64]  # (R,)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The middle 95% of the resampled scores."""
+        ordered = np.sort(self.draws)
+        edge = len(ordered) // 40
+        return float(ordered[edge]), float(ordered[len(ordered) - edge - 1])
+
+
+def resample(metric: Metric, statistics: NDArray[np.float64], *, resamples: int = RESAMPLES) -> Resampled:
+    """The score on the test set, and on `resamples` test sets of its size drawn from it with replacement.
+
+    Args:
+        statistics: what each sentence contributes. (N, K)
+    """
+    sums = _counts(len(statistics), resamples) @ statistics  # (R, K)
+    draws = np.array([metric.score(row) for row in sums.tolist()])
+    return Resampled(metric.score(statistics.sum(axis=0).tolist()), draws)
+
+
+def paired_p_value(system: Resampled, baseline: Resampled) -> float:
+    """How likely a difference at least this large is if both are equally good; both drew the same sentences.
+
+    1.0 for two systems that never differ, where sacrebleu's formula gives its smallest value.
+    """
+    if np.array_equal(system.draws, baseline.draws):
+        return 1.0
+    difference = abs(system.value - baseline.value)
+    differences = np.abs(system.draws - baseline.draws)
+    beyond = int(np.sum(differences - differences.mean() > difference))
+    return (beyond + 1) / (len(differences) + 1)
+
+
+def _counts(n: int, resamples: int) -> NDArray[np.float64]:
+    """How often each sentence is drawn in each resample, the same for every system. (R, N)"""
+    drawn = np.random.default_rng(SEED).choice(n, size=(resamples, n), replace=True)
+    counts = np.zeros((resamples, n))
+    for row, indices in zip(counts, drawn, strict=True):
+        row += np.bincount(indices, minlength=n)
+    return counts

@@ -1,0 +1,122 @@
+"""lm-eval's Hugging Face model, made to read prompts as training does and to let go of finished sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lm_eval.api.instance import Instance
+from lm_eval.models.huggingface import HFLM
+from transformers import StoppingCriteria, StoppingCriteriaList
+from transformers.utils import logging as transformers_logging
+
+from toolkit.tokens import prompt_ids
+
+TYPICAL_TOKENS = 512  # of a prompt with its answer, when memory is planned
+CACHE_BYTES = {"cpu": 2**30, "cuda": 4 * 2**30}  # beside Llama-2 7B in bf16, this fits a card of 24 GB
+
+# Shapes: B sentences in a batch, T tokens.
+
+
+class EvaluationLM(HFLM):
+    """Generates what lm-eval's own `hf` model generates, with two differences in how.
+
+    Prompts become tokens by `toolkit.tokens`, so text that spells `</s>` stays text. A sentence that has reached its
+    stop sequence is padded from then on, as one that has reached the end-of-sequence token is, where lm-eval goes on
+    generating until every sentence of the batch has reached the same kind of end.
+    """
+
+    on_sentences: Callable[[int], None] | None = None  # called with the size of each finished batch
+
+    def __init__(self, model: Any, tokenizer: Any, batch_size: int) -> None:
+        super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
+        return super().generate_until(requests, disable_tqdm=True)
+
+    def tok_batch_encode(
+        self,
+        strings: Sequence[str],
+        padding_side: str = "left",
+        left_truncate_len: int | None = None,
+        truncation: bool = False,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids and attention mask of prompts, padded on the left; nothing is truncated. (B, T) and (B, T)"""
+        rows = [prompt_ids(self.tokenizer, string) for string in strings]
+        longest = max(len(row) for row in rows)
+        ids = torch.full((len(rows), longest), self.tokenizer.pad_token_id)
+        mask = torch.zeros_like(ids)
+        for index, row in enumerate(rows):
+            ids[index, longest - len(row) :] = torch.tensor(row)
+            mask[index, longest - len(row) :] = 1
+        return ids, mask
+
+    def reads_otherwise(self, prompts: Sequence[str]) -> int:
+        """How many of these prompts plain lm-eval would turn into other tokens than training does."""
+        return sum(self.tok_encode(prompt) != prompt_ids(self.tokenizer, prompt) for prompt in prompts)
+
+    def _model_generate(
+        self, context: torch.Tensor, max_length: int, stop: list[str], **generation_kwargs: Any
+    ) -> torch.Tensor:
+        generation_kwargs.pop("temperature", None)  # greedy; transformers warns about a temperature of 0
+        criteria = StoppingCriteriaList([_StopEachSentence(self.tokenizer, stop, context.shape[1])])
+        generated = self.model.generate(
+            input_ids=context,
+            max_length=max_length,
+            stopping_criteria=criteria,
+            pad_token_id=self.tokenizer.pad_token_id,
+            use_cache=True,
+            **generation_kwargs,
+        )
+        if self.on_sentences:
+            self.on_sentences(len(context))
+        return generated
+
+
+class _StopEachSentence(StoppingCriteria):
+    """Ends a sentence when one of the stop sequences stands in its newest text."""
+
+    def __init__(self, tokenizer: Any, stop: Sequence[str], prompt_tokens: int) -> None:
+        self._decode = tokenizer.batch_decode
+        self._stop = [sequence for sequence in stop if sequence]
+        self._start = prompt_tokens
+        longest = max(len(tokenizer.encode(sequence, add_special_tokens=False)) for sequence in self._stop)
+        self._window = longest + 2  # the model may spell a stop sequence with other tokens than the tokenizer does
+        self._done: torch.Tensor | None = None  # (B,)
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        if self._done is None:
+            self._done = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        running = (~self._done).nonzero().flatten()
+        newest = input_ids[running, max(self._start, input_ids.shape[1] - self._window) :]
+        for row, text in zip(running.tolist(), self._decode(newest), strict=True):
+            if any(sequence in text for sequence in self._stop):
+                self._done[row] = True
+        return self._done
+
+
+def default_batch_size(config: Any, dtype: torch.dtype, device: torch.device) -> int:
+    """Sentences per batch whose attention cache stays within `CACHE_BYTES`; a fact of the model, not of the moment."""
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    token_bytes = 2 * config.num_hidden_layers * heads * head_width * dtype.itemsize
+    fitting = CACHE_BYTES.get(device.type, CACHE_BYTES["cpu"]) // (token_bytes * TYPICAL_TOKENS)
+    return max(1, min(128, fitting))
+
+
+@contextmanager
+def quiet_lm_eval() -> Iterator[None]:
+    """Silence the logs of lm-eval and transformers, which speak of their own arguments; errors still come through."""
+    import logging
+
+    lm_eval_log = logging.getLogger("lm_eval")
+    before, verbosity = lm_eval_log.level, transformers_logging.get_verbosity()
+    lm_eval_log.setLevel(logging.ERROR)
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        lm_eval_log.setLevel(before)
+        transformers_logging.set_verbosity(verbosity)
