@@ -1,0 +1,155 @@
+"""A small run folder, made on the fly, that passes every check before publishing; the delta is opaque bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from toolkit.records import (
+    BaseInfo,
+    DeltaConfig,
+    DeltaInfo,
+    EvaluationRecord,
+    Hardware,
+    Score,
+    SelectionInfo,
+    TensorChange,
+    TrainingRecord,
+)
+from toolkit.run_folder import RunFolder
+
+FINGERPRINT = "b" * 64
+TENSOR = "model.layers.0.mlp.up_proj.weight"
+BASE = BaseInfo(
+    id="tests/tiny-base",
+    revision="c" * 40,
+    architecture="LlamaForCausalLM",
+    dtype="BF16",
+    n_layers=4,
+    n_weights=1000,
+    size_bytes=2000,
+    licence="apache-2.0",
+)
+SELECTION = SelectionInfo(
+    method="cogsym",
+    budget="2",
+    layers=(0, 3),
+    n_layers=4,
+    embeddings=True,
+    head=True,
+    final_norm=False,
+    parameters=(TENSOR,),
+    trained_weights=250,
+    total_weights=1000,
+)
+CARD = """---
+language:
+- jv
+license: {licence}
+library_name: cogsym-toolkit
+pipeline_tag: translation
+base_model: {base}
+base_model_relation: adapter
+tags:
+- cogsym-delta
+- jav_Latn
+model-index:
+- name: tiny-jav
+  results:
+  - task: {{type: translation}}
+    dataset: {{type: pocket, name: pocket phrasebook}}
+    metrics:
+    - {{type: chrf, value: {score}}}
+---
+# Javanese on a tiny base
+
+The curve is in ![the figure](figures/loss.png), the terms in [the notice](NOTICE.txt).
+"""
+
+
+def make_run(root: Path, *, delta: bytes = b"delta " * 200, base: BaseInfo = BASE, score: float = 71.234) -> RunFolder:
+    """A complete run at this place, with all that stays at home too."""
+    run = RunFolder(root)
+    for folder in (run.checkpoints, run.trained, run.tasks, run.samples, run.figures):
+        folder.mkdir(parents=True)
+    run.recipe.write_text("language: jav\n")
+    run.metrics.write_text('{"loss": 1.0}\n')
+    (run.checkpoints / "optimizer.pt").write_bytes(b"\x80\x04 pickled")
+    (run.trained / "model.safetensors").write_bytes(b"trained")
+    (run.tasks / "eng_jav.jsonl").write_text("{}\n")
+    run.delta.write_bytes(delta)
+    run.figures.joinpath("loss.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    run.samples.joinpath("eng_jav.jsonl").write_text(json.dumps({"source": "water", "output": "banyu"}) + "\n")
+    (root / "NOTICE.txt").write_text("Made for tests.\n")
+    run.card.write_text(CARD.format(licence=base.licence, base=base.id, score=round(score, 2)), encoding="utf-8")
+    _write_records(run, delta, base, score)
+    return run
+
+
+def _write_records(run: RunFolder, delta: bytes, base: BaseInfo, score: float) -> None:
+    sha256 = hashlib.sha256(delta).hexdigest()
+    DeltaConfig(
+        format_version="1.0",
+        language="jav",
+        known_languages=("ind",),
+        directions=("eng>jav",),
+        prompt="alpaca",
+        max_tokens=64,
+        base=base,
+        base_fingerprint=FINGERPRINT,
+        selection=SELECTION,
+        delta_sha256=sha256,
+    ).write(run.config)
+    TrainingRecord(
+        language="jav",
+        base=base,
+        selection=SELECTION,
+        data=(),
+        recipe={"language": "jav"},
+        recipe_changes={},
+        steps=10,
+        examples=100,
+        tokens=1000,
+        first_loss=3.0,
+        final_loss=1.0,
+        seconds=5.0,
+        trained_dtype="F32",
+        hardware=Hardware(device="CPU, 1 thread"),
+        versions={"toolkit": "0.1.0"},
+        date="2026-11-20",
+    ).write(run.training_record)
+    DeltaInfo(
+        format_version="1.0",
+        file=run.delta.name,
+        size_bytes=len(delta),
+        sha256=sha256,
+        base=base,
+        base_fingerprint=FINGERPRINT,
+        merged_fingerprint="d" * 64,
+        tensors=(TensorChange(name=TENSOR, layer=0, weights=250, changed=200, size_bytes=len(delta), rms=1e-3),),
+    ).write(run.delta_info)
+    _evaluation(score, sha256).write(run.evaluation_records / "adapted_eng_jav.json")
+
+
+def _evaluation(score: float, sha256: str) -> EvaluationRecord:
+    return EvaluationRecord(
+        task="pocket_eng_jav",
+        model="adapted",
+        direction="eng>jav",
+        role="target",
+        dataset="pocket phrasebook",
+        data_fingerprint="e" * 64,
+        n=100,
+        shots=0,
+        seed=0,
+        prompt="alpaca",
+        example_prompt="Translate: water",
+        decoding={"num_beams": 1},
+        scores=(Score(metric="chrF++", value=score, signature="nrefs:1|case:mixed"),),
+        base_fingerprint=FINGERPRINT,
+        delta_sha256=sha256,
+        seconds=1.0,
+        versions={},
+        samples="eng_jav.jsonl",
+    )

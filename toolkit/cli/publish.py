@@ -1,0 +1,78 @@
+"""`cogsym publish`: a run as a repository, in a local folder or on the Hub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.filesize import decimal
+from rich.markup import escape
+
+from toolkit.cli.console import err, out
+
+if TYPE_CHECKING:
+    from toolkit.hub import PublishReport
+
+
+def publish(
+    run: Annotated[Path, typer.Argument(help="Run folder, as `cogsym train --out` wrote it.")],
+    target: Annotated[str, typer.Argument(help="`org/name` on the Hub, or a folder such as ./published.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and list everything; write nothing.")] = False,
+    create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request, or go on with yours.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    revision: Annotated[str | None, typer.Option(help="Branch of the repository, or refs/pr/N.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Publish a run: check it, push it in one commit, read it back.
+
+    A target `org/name` is the Hub; write ./name for a folder.
+    """
+    from toolkit import hub
+    from toolkit.run_folder import RunFolder
+
+    report = hub.publish(
+        RunFolder(run), target, dry_run=dry_run, create_pr=create_pr, private=private, revision=revision
+    )
+    if as_json:
+        out.print_json(json.dumps(report.as_dict()))
+    else:
+        _print(report)
+    if not report.ok:
+        err.print("[bold red]error:[/] not ready to be published")
+        raise typer.Exit(1)
+
+
+def _print(report: PublishReport) -> None:
+    if report.dry_run:
+        _print_plan(report)
+    out.print(escape(_outcome(report)), soft_wrap=True)
+    for note in report.notes:
+        out.print(f"note: {escape(note)}", soft_wrap=True)
+
+
+def _print_plan(report: PublishReport) -> None:
+    changed = set(report.uploads)
+    for file in report.files:
+        mark = "new" if file.path in changed else "same"
+        out.print(f"{mark:>6}  {decimal(file.size_bytes):>10}  {escape(file.path)}", soft_wrap=True)
+    for mark, paths in (("remove", report.deletions), ("stays", report.left_out)):
+        for path in paths:
+            out.print(f"[dim]{mark:>6}  {'':>10}  {escape(path)}[/]", soft_wrap=True)
+    for check in report.checks:
+        out.print(f"{'[green]ok[/]' if check.ok else '[red]failed[/]'}  {check.name}")
+        for problem in check.problems:
+            out.print(f"    {escape(problem)}", soft_wrap=True)
+
+
+def _outcome(report: PublishReport) -> str:
+    size = f"{len(report.files)} files, {decimal(report.size_bytes)}"
+    if report.dry_run:
+        if not report.uploads and not report.deletions:
+            return f"{report.target} holds exactly this already: {size}"
+        return f"would publish to {report.target}: {size}, of which {len(report.uploads)} changed"
+    done = f"published to {report.url}" if report.changed else f"nothing to do, {report.url} holds exactly this already"
+    read_back = f"; {report.verified_files} files read back and equal" if report.verified_files else ""
+    smoke = f"\n{report.smoke}" if report.smoke else ""
+    return f"{done}: {size}{read_back}{smoke}"

@@ -1,0 +1,10 @@
+"""The only place that talks to the Hub: publish a run, bring a delta or a base back, find what others published."""
+
+from __future__ import annotations
+
+from toolkit.hub.fetch import fetch_base, fetch_delta
+from toolkit.hub.publishing import PublishReport, publish
+from toolkit.hub.pulling import PullReport, pull
+from toolkit.hub.target import Target, parse_target
+
+__all__ = ["PublishReport", "PullReport", "Target", "fetch_base", "fetch_delta", "parse_target", "publish", "pull"]

@@ -1,0 +1,67 @@
+"""Downloads large files so that a later attempt goes on where an earlier one was cut, even in another process.
+
+The Hub's client resumes within one call, but starts a file again when the process ends, and a delta is one file of up
+to a gigabyte. So large files are fetched here into the cache's `blobs` folder, under the name that the client gives
+them; it then finds them there and only links them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub.file_download import http_get, repo_folder_name
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import WeakFileLock, build_hf_headers, filter_repo_objects
+
+from toolkit.errors import HubError
+from toolkit.hub.contents import PublishedFile
+
+RESUMED_BYTES = 8 << 20
+"""Smaller files are not worth resuming."""
+
+
+def fetch_large_files(
+    api: HfApi, repo_id: str, commit: str, patterns: tuple[str, ...], cache_dir: str | Path | None = None
+) -> None:
+    """Bring the large files of this commit that match a pattern into the cache.
+
+    Raises:
+        HubError: if what arrived is not what the repository states.
+    """
+    cache = Path(cache_dir or constants.HF_HUB_CACHE).expanduser().resolve()
+    blobs = cache / repo_folder_name(repo_id=repo_id, repo_type="model") / "blobs"
+    entries = list(api.list_repo_tree(repo_id, recursive=True, revision=commit))
+    files = [entry for entry in entries if isinstance(entry, RepoFile) and entry.lfs and entry.size >= RESUMED_BYTES]
+    for file in filter_repo_objects(files, allow_patterns=list(patterns), key=lambda entry: entry.path):
+        url = hf_hub_url(repo_id, file.path, revision=commit, endpoint=api.endpoint)
+        _fetch_blob(api, url, file, blobs)
+
+
+def _fetch_blob(api: HfApi, url: str, file: RepoFile, blobs: Path) -> None:
+    assert file.lfs is not None
+    blob = blobs / file.lfs.sha256
+    blobs.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(str(blobs / f".{blob.name}.cogsym.lock")):
+        if blob.exists():
+            return
+        partial = blobs / f"{blob.name}.cogsym.incomplete"
+        with partial.open("ab") as stream:
+            if stream.tell() > file.size:
+                stream.truncate(0)
+            if stream.tell() < file.size:
+                http_get(
+                    url,
+                    stream,
+                    resume_size=stream.tell(),
+                    headers=build_hf_headers(token=api.token, library_name=api.library_name),
+                    expected_size=file.size,
+                    displayed_filename=file.path,
+                )
+            stream.flush()
+            os.fsync(stream.fileno())
+        if PublishedFile(file.path, partial, file.size).sha256 != blob.name:
+            partial.unlink()
+            raise HubError(f"{file.path} arrived damaged from {url}", "run the same command again")
+        os.replace(partial, blob)
