@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from toolkit.errors import RecipeError
 from toolkit.languages import get_language, parse_direction
 from toolkit.prompts import TEMPLATES, get_template
+from toolkit.records import Origin
 
 
 class _Strict(BaseModel):
@@ -31,6 +32,9 @@ class DataSource(_Strict):
     directions: tuple[str, ...] = Field(default=(), description="parallel: directions to train; default both")
     limit: int | None = Field(default=None, ge=1, description="rows to use, the first after shuffling by the seed")
     licence: str | None = Field(default=None, description="licence of the data, as the card will print it")
+    origin: Origin | None = Field(
+        default=None, description="written, human translation, machine translation or phrasebook; the card warns by it"
+    )
 
 
 class TestSet(_Strict):

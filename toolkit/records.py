@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from toolkit.errors import CardError
 
 
+Origin = Literal["written", "human translation", "machine translation", "phrasebook"]
+"""How text came to be: by people, translated by people, translated by a program, or put together from a grammar."""
+
+
 class Record(BaseModel):
     """A frozen set of facts that is written to, and read back from, one JSON file."""
 
@@ -87,6 +91,7 @@ class DataInfo(Record):
     dropped: dict[str, int] = Field(default_factory=dict, description="rows left out, by reason")
     fingerprint: str = Field(description="sha256 over the used rows")
     licence: str | None = None
+    origin: Origin | None = Field(default=None, description="how the text came to be, where known")
 
 
 class Hardware(Record):

@@ -9,7 +9,7 @@
       README.md              card                                    \\
       config.json            DeltaConfig                              |
       delta.safetensors      (or sharded, with an index)              | published
-      records/               training.json, delta.json, evaluation/   |
+      records/               training, delta, card; evaluation/     |
       samples/               evaluation samples, jsonl                |
       figures/               PNG                                     /
 """
@@ -85,6 +85,16 @@ class RunFolder:
     @property
     def figures(self) -> Path:
         return self.root / "figures"
+
+    @property
+    def card_facts(self) -> Path:
+        """Every number of the card, as JSON."""
+        return self.records / "card.json"
+
+    @property
+    def eval_results(self) -> Path:
+        """Folder of scores on benchmarks that the Hub knows."""
+        return self.root / ".eval_results"
 
     def read_config(self) -> DeltaConfig:
         return DeltaConfig.read(self.config)

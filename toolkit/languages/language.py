@@ -35,6 +35,7 @@ class Language(BaseModel):
     names: Names
     related: tuple[str, ...] = Field(default=(), description="ISO 639-3 codes of related languages a base may know")
     spoken_in: str | None = Field(default=None, description="where it is spoken")
+    contributors: tuple[str, ...] = Field(default=(), description="people to thank, as they wish to be named")
 
     @property
     def hub_code(self) -> str:

@@ -111,6 +111,7 @@ def _collect(
                 dropped=rows.dropped,
                 fingerprint=rows.fingerprint,
                 licence=source.licence,
+                origin=source.origin,
             )
         )
     if role == "target" and not any(recipe.language in info.languages for info in infos):
