@@ -45,6 +45,13 @@ def resolve_base(id_or_path: str | os.PathLike[str], revision: str | None = None
     )
 
 
+def resolve_config(id_or_path: str | os.PathLike[str], revision: str | None = None) -> Path:
+    """A folder with the base's `config.json`, enough to plan a run; well-known bases need no download for that."""
+    from toolkit.recipes import known_config
+
+    return known_config(os.fspath(id_or_path)) or resolve_base(id_or_path, revision)
+
+
 def resolve_delta(id_or_path: str | os.PathLike[str], revision: str | None = None) -> RunFolder:
     """The folder of a delta: one that holds config.json and the weights, or a Hub id, which is downloaded once.
 

@@ -102,9 +102,10 @@ class Recipe(_Strict):
     def _fields_agree(self) -> Recipe:
         get_language(self.language)
         get_template(self.prompt)
-        for source in (*self.data, *self.replay, *self.evaluation):
-            for direction in source.directions:
-                parse_direction(direction)
+        named = [source.directions for source in (*self.data, *self.replay)]
+        named += [test.directions for test in self.evaluation]
+        for direction in (direction for directions in named for direction in directions):
+            parse_direction(direction)
         micro = self.micro_batch_size
         if micro is not None and self.batch_size % micro:
             raise ValueError(f"batch_size {self.batch_size} is not a multiple of micro_batch_size {micro}")

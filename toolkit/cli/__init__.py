@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from toolkit import __version__
-from toolkit.cli import doctor, evaluate, languages, publish, pull, recipes, select, table, train
+from toolkit.cli import demo, doctor, evaluate, languages, publish, pull, recipes, select, table, train
 from toolkit.cli.console import report_error
 from toolkit.errors import CogsymError, OutputError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 
 START, MAKE, USE, LOOK = "Start here", "Make a language", "Use a language", "Look inside"
 
+app.command(rich_help_panel=START)(demo.demo)
 app.command(rich_help_panel=START)(doctor.doctor)
 app.command(rich_help_panel=MAKE)(recipes.recipes)
 app.command(rich_help_panel=MAKE)(select.select)

@@ -125,7 +125,8 @@ def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
     selection = resolve_selection(
         recipe.select, layout, embeddings=recipe.embeddings, head=recipe.head, final_norm=recipe.final_norm
     )
-    files = {source.path: Path(source.path).is_file() for source in (*recipe.data, *recipe.replay, *recipe.evaluation)}
+    paths = [source.path for source in (*recipe.data, *recipe.replay)] + [test.path for test in recipe.evaluation]
+    files = {path: Path(path).is_file() for path in paths}
     if as_json:
         out.print_json(json.dumps({"selection": selection.model_dump(), "data": files}))
         return

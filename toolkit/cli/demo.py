@@ -1,0 +1,152 @@
+"""`cogsym demo`: the whole way on this machine, told as it happens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from toolkit.cli.console import err, out, quiet_libraries
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from toolkit.demo import Demo
+    from toolkit.records import EvaluationRecord
+
+
+def demo(
+    to: Annotated[Path, typer.Option("--out", help="Folder to make.")] = Path("demo"),
+    language: Annotated[str, typer.Option(help="jav (Javanese) or sun (Sundanese).")] = "jav",
+    quick: Annotated[bool, typer.Option("--quick", help="Only show that every stage works; it learns little.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also train full, front, rear and middle layers, and compare.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of shuffling.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Teach a small model Javanese here, now: train, measure, write the card, publish to a folder, translate."""
+    from toolkit.demo import run_demo
+
+    if not as_json:
+        err.print("[bold]Teaching a language model a language.[/] A few minutes on two cores; no network, no account.")
+    with Storyteller() as listener:
+        quiet_libraries()
+        made = run_demo(to, listener, language=language, quick=quick, compare=compare, seed=seed)
+    if as_json:
+        out.print_json(json.dumps([record.model_dump() for record in _records(made)]))
+        return
+    _print_result(made, quick)
+
+
+class Storyteller:
+    """Shows each stage with its reason, and a bar while it works."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=30),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def stage(self, title: str, why: str) -> None:
+        self._number += 1
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._progress.console.print(f"\n[bold cyan]{self._number}. {escape(title)}[/]\n   [dim]{escape(why)}[/]")
+        self._task = self._progress.add_task("working", total=None)
+
+    def step(self, done: int, total: int, note: str) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, completed=done, total=total, description=f"{done}/{total} {note}")
+
+
+def _print_result(made: Demo, quick: bool) -> None:
+    assert made.delta is not None
+    assert made.plan is not None
+    out.print()
+    out.print(_score_table(made))
+    if quick:
+        out.print("--quick trains for seconds only: these scores show that the stages work, and nothing else.")
+    english, reference = made.example
+    out.print(f"\n[bold]{escape(english)}[/]")
+    out.print(f"  base      {escape(made.before)}")
+    out.print(f"  adapted   [green]{escape(made.after)}[/]")
+    out.print(f"  phrasebook  {escape(reference)}")
+    out.print(f"  and back  {escape(made.back)}")
+    share = made.delta.size_bytes / made.plan.base_info.size_bytes
+    out.print(f"\n[bold]What you have[/] after {made.seconds:.0f} s")
+    for what, path in (
+        (f"delta, {made.delta.size_bytes / 1e6:.2f} MB ({share:.0%} of the model)", made.run.delta),
+        ("card", made.run.card),
+        ("published repository", made.published),
+        ("merged model", made.merged),
+    ):
+        out.print(f"  {what}: {escape(str(path))}", soft_wrap=True)
+    out.print("\n[bold]Try next[/]")
+    for command in (
+        f"cogsym space serve --delta {made.published}",
+        f"cogsym translate {made.published} \"the big dog sleeps\" --direction 'eng>{made.language}'",
+        f"cogsym inspect {made.run.delta}",
+        f"cogsym train --recipe {made.recipe} --select front:25% --out runs/front",
+        "cogsym recipes",
+    ):
+        out.print(f"  {escape(command)}", soft_wrap=True)
+    out.print(
+        "\nThe pocket is a phrasebook that no native speaker has reviewed yet: it shows the method, not the language.",
+        style="dim",
+    )
+
+
+def _score_table(made: Demo) -> Table:
+    compared = {"cogsym:25%": made.evaluations, **made.compared}
+    table = Table(title="chrF++ on sentences that no model has seen (95% interval)", title_justify="left", box=None)
+    for column in ("direction", "base", *(compared if made.compared else ("adapted",))):
+        table.add_column(column, justify="left" if column == "direction" else "right")
+    first = made.evaluations
+    for base in (record for record in first if record.model == "base"):
+        cells = [_cell(base)]
+        for records in compared.values():
+            cells.append(
+                next(
+                    (_cell(record) for record in records if record.model == "adapted" and record.task == base.task),
+                    "-",
+                )
+            )
+        known = " (known)" if base.role == "known" else ""
+        table.add_row(f"{base.direction}{known}", *cells)
+    return table
+
+
+def _cell(record: EvaluationRecord) -> str:
+    score = record.score("chrF++")
+    if score is None:
+        return "-"
+    if score.low is None or score.high is None:
+        return f"{score.value:.1f}"
+    return f"{score.value:.1f} [dim]({score.low:.1f}-{score.high:.1f})[/]"
+
+
+def _records(made: Demo) -> list[EvaluationRecord]:
+    return [*made.evaluations, *(record for records in made.compared.values() for record in records)]

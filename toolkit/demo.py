@@ -1,0 +1,189 @@
+"""The whole way on the pocket: adapt, delta, evaluate, card, publish, merge, translate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from toolkit.adaptation import Plan, prepare, refuse_existing, train_delta
+from toolkit.recipe import Recipe, read_recipe
+from toolkit.recipes import find_recipe
+from toolkit.records import DeltaInfo, EvaluationRecord, TrainingRecord
+from toolkit.run_folder import RunFolder
+
+COMPARED = ("full", "front:25%", "rear:25%", "middle:25%")
+QUICK_STEPS, QUICK_SENTENCES = 40, 12
+
+
+class Listener(Protocol):
+    """Whoever shows the demo to a person."""
+
+    def stage(self, title: str, why: str) -> None:
+        """A new stage begins; `why` says in one sentence why it matters."""
+
+    def step(self, done: int, total: int, note: str) -> None:
+        """The stage has come so far."""
+
+
+@dataclass
+class Demo:
+    """What the demo made; filled as it goes on."""
+
+    folder: Path
+    language: str
+    example: tuple[str, str]  # a test sentence in English, and what the phrasebook says
+    before: str = ""  # the base's translation of it
+    after: str = ""  # the translation by base and published delta
+    back: str = ""  # and from the new language into English
+    plan: Plan | None = None
+    training: TrainingRecord | None = None
+    delta: DeltaInfo | None = None
+    evaluations: list[EvaluationRecord] = field(default_factory=list)
+    compared: dict[str, list[EvaluationRecord]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def run(self) -> RunFolder:
+        return RunFolder(self.folder / "run")
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "published" / f"pocket-cogsym-{self.language}"
+
+    @property
+    def merged(self) -> Path:
+        return self.folder / "merged"
+
+    @property
+    def recipe(self) -> Path:
+        return self.folder / f"pocket-{self.language}.yaml"
+
+
+def run_demo(
+    out: Path, listener: Listener, *, language: str = "jav", quick: bool = False, compare: bool = False, seed: int = 0
+) -> Demo:
+    """Teach the pocket model a language and carry the result through every stage that Llama-2 goes through.
+
+    Args:
+        out: folder to make.
+        language: `jav` or `sun`.
+        quick: only show that every stage works; the model learns next to nothing.
+        compare: also train full, front, rear and middle, and evaluate them.
+        seed: of mixing and shuffling.
+
+    Raises:
+        OutputError: if `out` holds something already.
+        LanguageError: if the pocket has no such language.
+    """
+    started = time.monotonic()
+    refuse_existing(out)
+    recipe = _write_inputs(out, language, quick, seed, listener)
+    demo = Demo(out, language, _example(recipe, language))
+
+    listener.stage(
+        "Ask the base", f"The pocket model knows English and Indonesian. It has never seen a word of {language}."
+    )
+    demo.before = _translate(None, demo.example[0], f"eng>{language}")
+
+    _train(demo, recipe, listener)
+    _evaluate(demo, listener, quick)
+    _publish(demo, listener)
+    _use(demo, listener)
+    if compare:
+        _compare(demo, recipe, listener, quick)
+    demo.seconds = time.monotonic() - started
+    return demo
+
+
+def _write_inputs(out: Path, language: str, quick: bool, seed: int, listener: Listener) -> Recipe:
+    from toolkit import pocket
+
+    listener.stage(
+        "Write the phrasebook", "Sentences are all that a language needs; these are files like yours would be."
+    )
+    shipped = find_recipe(f"pocket-{language}")
+    pocket.write_corpus(out / "data")
+    (out / shipped.name).write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    recipe = read_recipe(out / shipped.name).model_copy(update={"seed": seed})
+    return recipe.model_copy(update={"max_steps": QUICK_STEPS}) if quick else recipe
+
+
+def _example(recipe: Recipe, language: str) -> tuple[str, str]:
+    from toolkit.corpus import read_pairs
+
+    rows = read_pairs(Path(recipe.evaluation[0].path), ("eng", language)).rows
+    row = max(rows[:50], key=lambda row: len(row["eng"]))
+    return row["eng"], row[language]
+
+
+def _train(demo: Demo, recipe: Recipe, listener: Listener) -> None:
+    demo.plan = prepare(recipe, demo.run.root)
+    selection = demo.plan.selection
+    listener.stage(
+        f"Train {selection.method}, {selection.budget} of the layers",
+        "A model understands a language in its first layers and speaks it in its last ones: only those are trained.",
+    )
+    demo.training, demo.delta = train_delta(demo.plan, report=_training_report(listener))
+
+
+def _evaluate(demo: Demo, listener: Listener, quick: bool) -> None:
+    from toolkit.evaluation import evaluate
+
+    listener.stage(
+        "Evaluate base and adapted model",
+        "On sentences that neither has seen, in both directions, and on Indonesian, which must not be forgotten.",
+    )
+    limit = QUICK_SENTENCES if quick else None
+    demo.evaluations = evaluate(demo.run, limit=limit, report=_evaluation_report(listener))
+
+
+def _publish(demo: Demo, listener: Listener) -> None:
+    from hub_cards import write_card
+    from toolkit.hub import publish
+
+    listener.stage("Write the card and publish", "A repository that the Hub would take, made in a local folder.")
+    write_card(demo.run)
+    publish(demo.run, str(demo.published))
+
+
+def _use(demo: Demo, listener: Listener) -> None:
+    from toolkit.delta import merge
+    from toolkit.pretrained import base_of
+
+    listener.stage("Merge and translate", "What others do with it: the published delta on the base, bit for bit.")
+    merge(demo.published / demo.run.delta.name, base_of(demo.run), demo.merged)
+    demo.after = _translate(demo.published, demo.example[0], f"eng>{demo.language}")
+    demo.back = _translate(demo.published, demo.example[1], f"{demo.language}>eng")
+
+
+def _compare(demo: Demo, recipe: Recipe, listener: Listener, quick: bool) -> None:
+    from toolkit.evaluation import evaluate
+
+    for select in COMPARED:
+        listener.stage(f"Compare: train {select}", "The same data, steps and seed; only the trained layers differ.")
+        run = RunFolder(demo.folder / "compare" / select.replace(":", "-").replace("%", ""))
+        train_delta(prepare(recipe.model_copy(update={"select": select}), run.root), report=_training_report(listener))
+        limit = QUICK_SENTENCES if quick else None
+        demo.compared[select] = evaluate(run, limit=limit, report=_evaluation_report(listener))
+
+
+def _translate(delta: Path | None, text: str, direction: str) -> str:
+    """One sentence, by the pocket base alone or with a delta on it."""
+    from toolkit.translator import Translator
+
+    translator = Translator.from_pretrained(delta) if delta else Translator.of_base("pocket", prompt="lines")
+    return translator.translate(text, direction)
+
+
+def _training_report(listener: Listener) -> Callable[[Any], None]:
+    def report(step: Any) -> None:
+        listener.step(step.step, step.steps, "" if step.loss is None else f"loss {step.loss:.2f}")
+
+    return report
+
+
+def _evaluation_report(listener: Listener) -> Callable[[Any], None]:
+    return lambda step: listener.step(step.sentences, step.total_sentences, f"{step.model}, {step.direction}")
