@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,11 +58,12 @@ def refuse_existing(out: Path) -> None:
     """Raise unless `out` is free to be written.
 
     Raises:
-        OutputError: if it is a file, or a folder that holds something.
+        OutputError: if it is a file, a folder that holds something, or lies where nothing can be written.
     """
-    if out.is_dir() and not any(out.iterdir()):
-        return
-    if out.exists():
+    nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise OutputError(f"{out} cannot be made: {nearest} is not a folder to write in", "choose another folder")
+    if out.exists() and any(out.iterdir()):
         raise OutputError(f"{out} exists already", "choose another folder, or continue that run with --resume")
 
 

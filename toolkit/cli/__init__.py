@@ -13,6 +13,8 @@ from toolkit.cli import demo, doctor, evaluate, languages, publish, pull, recipe
 from toolkit.cli.console import report_error
 from toolkit.errors import CogsymError, OutputError
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EFBIG)
+
 app = typer.Typer(
     name="cogsym",
     no_args_is_help=True,
@@ -62,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
         report_error(error)
         sys.exit(1)
     except OSError as error:
-        if "--debug" in arguments or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if "--debug" in arguments or error.errno not in UNWRITABLE:
             raise
         report_error(
             OutputError(

@@ -80,7 +80,8 @@ def print_plan(plan: Plan) -> None:
     parts += ["embeddings"] * selection.embeddings + ["LM head"] * selection.head
     err.print(
         f"base {plan.base_info.id}: {selection.total_weights:,} weights; {selection.trained_weights:,} of them train "
-        f"({selection.share:.0%}): {', '.join(parts)}"
+        f"({selection.share:.0%}): {', '.join(parts)}",
+        soft_wrap=True,
     )
     for source in plan.mixture.sources:
         dropped = ", ".join(f"{count} left out: {reason}" for reason, count in source.dropped.items())

@@ -24,6 +24,7 @@ from toolkit.records import BaseInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
 from toolkit.selection import layout_of, resolve_selection
 from toolkit.training.batches import ExampleDataset, pad
+from toolkit.training.curve import draw_loss_curve
 from toolkit.training.mixture import Mixture
 from toolkit.training.trainer import PartialTrainer, TrainingStep, Watch, trained_tensors
 
@@ -82,6 +83,7 @@ def train(
     _run(trainer, watch, checkpoint)
 
     save_trained(model, base, run.trained)
+    draw_loss_curve(run.metrics, run.figures / "loss.png")
     shutil.rmtree(run.checkpoints, ignore_errors=True)
     record = TrainingRecord(
         language=recipe.language,

@@ -1,0 +1,181 @@
+"""The command line: help that a newcomer understands, errors without tracebacks, exit codes, JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import WORDS, make_tiny_base
+
+from toolkit import __version__
+from toolkit.cli import app
+
+Run = Callable[..., Any]
+
+
+def write_recipe(folder: Path, tiny: Path, **changes: Any) -> Path:
+    rows = [f"the {a} is near the {b}\t{b} cedhak {a}" for a in WORDS for b in WORDS]
+    (folder / "train.tsv").write_text("eng\tjav\n" + "\n".join(rows[:60]) + "\n")
+    (folder / "test.tsv").write_text("eng\tjav\n" + "\n".join(rows[200:206]) + "\n")
+    fields = {
+        "language": "jav",
+        "base": str(tiny),
+        "select": "cogsym:2",
+        "data": [{"path": "train.tsv", "directions": ["eng>jav", "jav>eng"]}],
+        "evaluation": [{"path": "test.tsv", "directions": ["eng>jav"], "max_new_tokens": 8}],
+        "prompt": "lines",
+        "max_steps": 3,
+        "batch_size": 4,
+        "learning_rate": 0.001,
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(json.dumps(fields | changes))  # JSON is YAML
+    return path
+
+
+def test_help_names_every_verb_with_a_sentence(cogsym: Run) -> None:
+    outcome = cogsym("--help")
+    assert outcome.code == 0
+    verbs = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert {"demo", "train", "merge", "translate", "publish", "evaluate", "card", "doctor"} <= set(verbs)
+    for verb in verbs:
+        assert f" {verb} " in outcome.out
+        assert cogsym(verb, "--help").code == 0
+    assert "cogsym demo" in outcome.out
+
+
+def test_version_and_doctor(cogsym: Run) -> None:
+    assert cogsym("--version").out == f"cogsym-toolkit {__version__}\n"
+    report = json.loads(cogsym("doctor", "--json").out)
+    assert report["torch"]["ok"]
+    assert "delta kernel" in report
+    assert "graphics card" in cogsym("doctor").out
+
+
+def test_wrong_usage_is_2_and_an_expected_error_is_1_without_a_traceback(cogsym: Run) -> None:
+    assert cogsym("train", "--nonsense").code == 2
+    outcome = cogsym("languages", "show", "jw")
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: unknown language 'jw'\nhint: did you mean 'jav'?")
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+
+
+def test_debug_shows_the_traceback() -> None:
+    command = [sys.executable, "-m", "toolkit", "--debug", "languages", "show", "jw"]
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "Traceback" in outcome.stderr
+    assert "LanguageError" in outcome.stderr
+
+
+def test_languages_are_listed_and_shown(cogsym: Run) -> None:
+    listed = json.loads(cogsym("languages", "list", "--json").out)
+    assert {"eng", "ind", "jav", "sun"} <= {language["code"] for language in listed}
+    assert json.loads(cogsym("languages", "show", "jav").out)["names"]["own"] == "Basa Jawa"
+    assert "Basa Sunda" in cogsym("languages", "list").out
+
+
+def test_a_shipped_recipe_is_printed_and_its_dry_run_names_the_layers_of_llama_2(cogsym: Run) -> None:
+    assert "llama-2-7b-jav" in cogsym("recipes").out
+    assert "base: meta-llama/Llama-2-7b-hf" in cogsym("recipes", "llama-2-7b-jav").out
+    outcome = cogsym("train", "--recipe", "llama-2-7b-jav", "--dry-run", "--json")
+    selection = json.loads(outcome.out)["selection"]
+    assert selection["layers"] == [0, 1, 2, 3, 28, 29, 30, 31]
+    assert selection["parameters"][-1] == "lm_head.weight"
+    assert not any(json.loads(outcome.out)["data"].values())
+    assert "layers 0-3, 28-31 of 32" in cogsym("train", "--recipe", "llama-2-7b-jav", "--dry-run").out
+
+
+def test_select_draws_and_lists(cogsym: Run, tiny_base: Path) -> None:
+    outcome = cogsym("select", "--base", tiny_base, "--select", "front:1")
+    assert "embeddings ■  layers ■□□□  LM head □" in outcome.out
+    assert "model.layers.0.mlp.up_proj.weight" in outcome.out
+    assert json.loads(cogsym("select", "--base", tiny_base, "--json").out)["layers"] == [0, 3]
+
+
+def test_train_leaves_a_delta_that_verifies(cogsym: Run, tiny_base: Path, tmp_path: Path) -> None:
+    recipe, run = write_recipe(tmp_path, tiny_base), tmp_path / "run"
+    outcome = cogsym("train", "--recipe", recipe, "--out", run)
+    assert outcome.code == 0, outcome.err
+    assert "trained 3 steps" in outcome.out
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.json",
+        "delta.safetensors",
+        "figures",
+        "metrics.jsonl",
+        "recipe.yaml",
+        "records",
+    ]
+    assert cogsym("verify", run, "--base", tiny_base, "--full").code == 0
+
+    again = cogsym("train", "--recipe", recipe, "--out", run)
+    assert again.code == 1
+    assert "exists already" in again.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": [{"path": "none.tsv", "directions": ["eng>jav"]}]}, "no file at"),
+        ({"data": [{"path": "train.tsv", "columns": {"jav": "java"}, "directions": ["eng>jav"]}]}, "no column 'java'"),
+        ({"data": [{"path": "train.tsv", "columns": {"jav": "jav"}}]}, "which languages does it hold?"),
+        ({"data": [{"path": "train.tsv", "columns": {"eng": "eng", "jav": "eng"}}]}, "cannot hold a translation"),
+        ({"data": [{"path": "empty.tsv", "directions": ["eng>jav"]}]}, "is empty"),
+        ({"language": "xxx"}, "unknown language 'xxx'"),
+        ({"select": "cogsym:3"}, "odd"),
+        ({"select": "cogsym:80"}, "does not fit a model of 4"),
+        ({"select": "layers:9"}, "not in this model"),
+        ({"base": "nowhere"}, "no base model at"),
+        ({"learning_rat": 1}, "did you mean `learning_rate`?"),
+    ],
+)
+def test_bad_input_is_told_and_nothing_is_written(
+    cogsym: Run, tiny_base: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "empty.tsv").touch()
+    recipe = write_recipe(tmp_path, tiny_base, **changes)
+    outcome = cogsym("train", "--recipe", recipe, "--out", tmp_path / "run")
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert "hint: " in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "no config", "garbage"])
+def test_a_damaged_base_is_told(cogsym: Run, tmp_path: Path, damage: str) -> None:
+    base = make_tiny_base(tmp_path / "base", layers=2)
+    weights = base / "model.safetensors"
+    if damage == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-1000])
+    elif damage == "missing":
+        weights.unlink()
+    elif damage == "no config":
+        (base / "config.json").unlink()
+    else:
+        weights.write_bytes(b"\xff" * 1000)
+    outcome = cogsym("train", "--recipe", write_recipe(tmp_path, base), "--out", tmp_path / "run")
+    assert outcome.code == 1, outcome.err
+    assert outcome.err.startswith("error: ")
+    assert "hint: " in outcome.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(cogsym: Run, tiny_base: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    recipe = write_recipe(tmp_path, tiny_base)
+    outcome = cogsym("train", "--recipe", recipe, "--out", tmp_path / "file" / "run")
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: ")
+
+
+def test_training_without_a_recipe_or_a_place_is_told(cogsym: Run, tiny_base: Path, tmp_path: Path) -> None:
+    assert "which recipe?" in cogsym("train", "--out", tmp_path / "run").err
+    assert "where should the run go?" in cogsym("train", "--recipe", write_recipe(tmp_path, tiny_base)).err
+    assert "no run to continue" in cogsym("train", "--resume", tmp_path / "nothing").err
+    assert "no recipe 'none'" in cogsym("train", "--recipe", "none", "--out", tmp_path / "run").err
