@@ -76,10 +76,15 @@ class EvaluationLM(HFLM):
 
 
 class _StopEachSentence(StoppingCriteria):
-    """Ends a sentence when one of the stop sequences stands in its newest text."""
+    """Ends a sentence once its text holds a stop sequence, and no further token can change that.
+
+    lm-eval cuts the finished text at the stop sequence. A tokenizer with byte fallback turns a run of byte pieces that
+    is not UTF-8 into replacement characters, a newline among them too, so a sentence is let go only when its last
+    piece closes such a run. What stands in front of the stop sequence is then what lm-eval would have kept.
+    """
 
     def __init__(self, tokenizer: Any, stop: Sequence[str], prompt_tokens: int) -> None:
-        self._decode = tokenizer.batch_decode
+        self._tokenizer = tokenizer
         self._stop = [sequence for sequence in stop if sequence]
         self._start = prompt_tokens
         longest = max(len(tokenizer.encode(sequence, add_special_tokens=False)) for sequence in self._stop)
@@ -91,10 +96,19 @@ class _StopEachSentence(StoppingCriteria):
             self._done = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
         running = (~self._done).nonzero().flatten()
         newest = input_ids[running, max(self._start, input_ids.shape[1] - self._window) :]
-        for row, text in zip(running.tolist(), self._decode(newest), strict=True):
-            if any(sequence in text for sequence in self._stop):
+        for row, text in zip(running.tolist(), self._tokenizer.batch_decode(newest), strict=True):
+            if self._has_stop(text) and self._is_final(input_ids[row, self._start :]):
                 self._done[row] = True
         return self._done
+
+    def _is_final(self, answer: torch.Tensor) -> bool:
+        last = self._tokenizer.convert_ids_to_tokens(int(answer[-1]))
+        if last.startswith("<0x"):
+            return False
+        return self._has_stop(self._tokenizer.decode(answer, skip_special_tokens=True))
+
+    def _has_stop(self, text: str) -> bool:
+        return any(sequence in text for sequence in self._stop)
 
 
 def default_batch_size(config: Any, dtype: torch.dtype, device: torch.device) -> int:

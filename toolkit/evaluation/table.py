@@ -50,7 +50,7 @@ def comparison_table(records: Iterable[EvaluationRecord]) -> list[Row]:
         EvaluationError: if two records give the same model different scores on the same thing.
     """
     rows: dict[tuple[Any, ...], Row] = {}
-    for record in records:
+    for record in sorted(records, key=lambda record: record.model != "base"):  # the base's column first
         for score in record.scores:
             key = (
                 record.task,
@@ -82,7 +82,7 @@ def comparison_table(records: Iterable[EvaluationRecord]) -> list[Row]:
                     f"and {score.value:.2f}",
                     "these runs stand on different bases or versions; evaluate both with --again",
                 )
-    return sorted(rows.values(), key=lambda row: row.role == "known")  # stable: keeps the records' order
+    return sorted(rows.values(), key=lambda row: row.role == "known")
 
 
 def models_of(rows: Iterable[Row]) -> list[str]:
