@@ -1,0 +1,329 @@
+"""Extract a delta: compare two checkpoints, code what differs, and write it with all that a reader must be able to check."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import tempfile
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.delta import container
+from toolkit.delta.bits import LAYOUTS, BitLayout, Bits, to_float32
+from toolkit.delta.blob import COLUMN_LEVELS, RAW, ROW_LEVELS, UNCHANGED, BlobHead, Levels, pack_head
+from toolkit.delta.checkpoint import (
+    DEFAULT_THREADS,
+    Checkpoint,
+    Reader,
+    describe,
+    digests,
+    fingerprint_of,
+    open_checkpoint,
+    read_base_info,
+)
+from toolkit.delta.codec import encode_chunk
+from toolkit.delta.grouping import SAMPLE_WEIGHTS, choose, row_levels
+from toolkit.delta.inspection import info_of
+from toolkit.delta.progress import Meter, Progress
+from toolkit.delta.safetensors_file import ITEM_BYTES, TensorSpan
+from toolkit.errors import DeltaError, OutputError
+from toolkit.records import BaseInfo, DeltaInfo
+
+CHUNK_WEIGHTS = 1 << 20
+
+
+def extract(
+    base: Path,
+    trained: Path,
+    out: Path,
+    *,
+    base_info: BaseInfo | None = None,
+    threads: int = DEFAULT_THREADS,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    shard_bytes: int = container.SHARD_BYTES,
+) -> DeltaInfo:
+    """What changed from `base` to `trained`, written losslessly to `out`.
+
+    Both are folders with safetensors (sharded or not) or single files. Tensors that `trained` lacks count as unchanged,
+    so it may hold the trained ones alone. Memory does not grow with the model.
+
+    Args:
+        out: the delta.safetensors to write; above `shard_bytes`, shards and `out`.index.json are written beside it.
+        base_info: which base this is; read from the base's config.json where None.
+        overwrite: whether an existing delta at `out` may be replaced.
+
+    Returns:
+        How large the delta is and what it changes, tensor by tensor.
+
+    Raises:
+        BaseModelError: if either checkpoint is missing or unreadable.
+        DeltaError: if a tensor has another dtype than in the base, or nothing changed.
+        OutputError: if `out` exists already or cannot be written.
+    """
+    out = Path(out)
+    if not overwrite and (out.exists() or out.with_name(out.name + ".index.json").exists()):
+        raise OutputError(f"{out} exists already", "choose another name, or allow overwriting it")
+    old, new = open_checkpoint(base), open_checkpoint(trained)
+    _check_dtypes(old, new)
+    base_info = base_info or _describe(Path(base), old)
+    meter = Meter(progress, "extract", sum(span.size_bytes for span in (*old.tensors.values(), *new.tensors.values())))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        spool = tempfile.TemporaryFile(dir=out.parent)  # noqa: SIM115  nameless, so it is gone even if we are killed
+    except OSError as cause:
+        raise OutputError(f"{out.parent} cannot be written: {cause.strerror}", "choose another folder") from cause
+    with spool, Reader() as reader:
+        blobs: list[container.Spooled] = []
+        base_tensors: dict[str, container.BaseTensor] = {}
+        changed: dict[str, container.ChangedTensor] = {}
+        for coded in _code_tensors(old, new, reader, threads, meter):
+            if coded.base is not None:
+                base_tensors[coded.name] = coded.base
+            if coded.changed is not None:
+                changed[coded.name] = coded.changed
+                start = spool.tell()
+                try:
+                    spool.write(coded.head)
+                    spool.writelines(coded.payloads)
+                except OSError as cause:
+                    raise OutputError(f"{out} cannot be written: {cause.strerror}", "free some space") from cause
+                blobs.append(container.Spooled(coded.name, start, spool.tell() - start))
+        if not changed:
+            raise DeltaError(
+                "nothing changed: every tensor equals the base's", "check that TRAINED is the trained model"
+            )
+        manifest = container.Manifest(base=base_info, base_tensors=base_tensors, changed=changed)
+        path = container.write_delta(out, spool, blobs, manifest, fingerprints(manifest), shard_bytes=shard_bytes)
+    return info_of(container.open_files(path))
+
+
+def fingerprints(manifest: container.Manifest) -> tuple[str, str]:
+    """Fingerprint of the base, and of the whole checkpoint after merging."""
+    before = {name: (name, t.dtype, t.shape, t.sha256) for name, t in manifest.base_tensors.items()}
+    after = before | {name: (name, t.dtype, t.shape, t.sha256) for name, t in manifest.changed.items()}
+    return fingerprint_of(list(before.values())), fingerprint_of(list(after.values()))
+
+
+def _check_dtypes(old: Checkpoint, new: Checkpoint) -> None:
+    other = [n for n, span in new.tensors.items() if n in old.tensors and old.tensors[n].dtype != span.dtype]
+    if other:
+        first = other[0]
+        raise DeltaError(
+            f"{len(other)} tensors have another dtype than in the base (first: {first}, {new.tensors[first].dtype}, "
+            f"base {old.tensors[first].dtype})",
+            "save the trained weights in the base's dtype, which is what will be merged",
+        )
+
+
+def _describe(base: Path, checkpoint: Checkpoint) -> BaseInfo:
+    folder = base if base.is_dir() else base.parent
+    if (folder / "config.json").is_file():
+        return read_base_info(folder)
+    layers = {int(match[1]) for name in checkpoint.tensors if (match := re.search(r"\.layers\.(\d+)\.", name))}
+    return describe(checkpoint, base.stem, None, "unknown", len(layers))
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """One tensor of the base or of the trained checkpoint, compared and coded."""
+
+    name: str
+    base: container.BaseTensor | None
+    changed: container.ChangedTensor | None = None
+    head: bytes = b""
+    payloads: tuple[bytes, ...] = ()
+
+
+def _code_tensors(old: Checkpoint, new: Checkpoint, reader: Reader, threads: int, meter: Meter) -> Iterator[_Coded]:
+    """Every tensor in the order of the names; a few are worked on at a time, their chunks shared among the threads."""
+    names = sorted(set(old.tensors) | set(new.tensors))
+    with ThreadPoolExecutor(threads) as chunk_pool, ThreadPoolExecutor(min(threads, 4) + 1) as tensor_pool:
+        ahead, pending = min(threads, 4) + 1, []
+        job = _TensorCoder(reader, chunk_pool, meter)
+        with contextlib.ExitStack() as stack:
+            stack.callback(lambda: [future.cancel() for future in pending])
+            for name in names:
+                pending.append(tensor_pool.submit(job.code, name, old.tensors.get(name), new.tensors.get(name)))
+                if len(pending) > ahead:
+                    yield pending.pop(0).result()
+            while pending:
+                yield pending.pop(0).result()
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Where a tensor changed."""
+
+    rows: NDArray[np.bool_]
+    columns: NDArray[np.bool_] | None  # None where all columns changed
+    weights: int
+    rms: float
+
+
+class _TensorCoder:
+    """Codes tensors one by one, reading both sides in chunks."""
+
+    def __init__(self, reader: Reader, pool: Executor, meter: Meter) -> None:
+        self._reader, self._pool, self._meter = reader, pool, meter
+
+    def code(self, name: str, old: TensorSpan | None, new: TensorSpan | None) -> _Coded:
+        base = None
+        if old is not None:
+            sha256, crc = digests(self._reader, old)
+            base = container.BaseTensor(dtype=old.dtype, shape=old.shape, sha256=sha256, crc32=crc)
+            self._meter.add(old.size_bytes)
+        if new is None:
+            return _Coded(name, base)
+        sha256, _ = digests(self._reader, new)
+        self._meter.add(new.size_bytes)
+        if base is not None and (base.sha256, base.shape) == (sha256, new.shape):
+            return _Coded(name, base)
+        layout = LAYOUTS.get(new.dtype)
+        pair = _Pair(self._reader, old, new, layout)
+        change = pair.compare()
+        head, payloads = self._coded(pair, change, layout) if layout else self._raw(pair)
+        coded_bytes = sum(map(len, payloads))
+        if layout and coded_bytes >= new.size_bytes:  # incompressible: the plain bytes are smaller
+            head, payloads = self._raw(pair)
+        changed = container.ChangedTensor(
+            dtype=new.dtype, shape=new.shape, sha256=sha256, changed=change.weights, rms=change.rms
+        )
+        return _Coded(name, base, changed, pack_head(head), tuple(payloads))
+
+    def _coded(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[BlobHead, list[bytes]]:
+        picked = np.flatnonzero(change.rows)
+        n_sample = max(1, min(len(picked), SAMPLE_WEIGHTS // pair.columns))
+        sample = picked[np.linspace(0, len(picked) - 1, n_sample).astype(np.intp)] if len(picked) else picked
+        old, new = pair.read_rows(sample)
+        grouping = choose(
+            old,
+            new,
+            total_rows=len(picked),
+            n_chunks=pair.n_chunks,
+            row_sparse=len(picked) < pair.rows,
+            changed_columns=change.columns,
+            layout=layout,
+        )
+        draft = BlobHead(
+            pair.columns, pair.rows_per_chunk, grouping.flags, grouping.first_context, grouping.groups, None,
+            grouping.column_levels, *(np.zeros(0, np.uint32),) * 3, np.zeros((0, grouping.n_groups), np.uint32),
+        )  # fmt: skip
+
+        def code(chunk: int) -> tuple[list[bytes], Levels | None, tuple[int, int]]:
+            old, new = pair.read_chunk(chunk)
+            levels = row_levels(old, new, grouping.anchor, layout) if grouping.flags & ROW_LEVELS else None
+            streams = encode_chunk(old, new, draft, levels, layout)
+            return streams, levels, (zlib.crc32(old), zlib.crc32(new))
+
+        results = list(self._pool.map(code, range(pair.n_chunks)))
+        levels = [levels for _, levels, _ in results if levels is not None]
+        payloads = [b"".join(streams) for streams, _, _ in results]
+        return replace(
+            draft,
+            row_levels=np.concatenate(levels) if levels else None,
+            base_crcs=np.array([crcs[0] for _, _, crcs in results], np.uint32),
+            merged_crcs=np.array([crcs[1] for _, _, crcs in results], np.uint32),
+            payload_crcs=np.array([zlib.crc32(payload) for payload in payloads], np.uint32),
+            stream_bytes=np.array(
+                [[len(stream) for stream in streams] for streams, _, _ in results], np.uint32
+            ).reshape(len(results), grouping.n_groups),
+        ), payloads
+
+    def _raw(self, pair: _Pair) -> tuple[BlobHead, list[bytes]]:
+        chunks = [pair.read_chunk(chunk) for chunk in range(pair.n_chunks)]
+        payloads = [new.tobytes() for _, new in chunks]
+        crcs = np.array([zlib.crc32(payload) for payload in payloads], np.uint32)
+        base_crcs = np.array([zlib.crc32(old) for old, _ in chunks], np.uint32)
+        sizes = np.array([[len(payload)] for payload in payloads], np.uint32).reshape(-1, 1)
+        empty = np.zeros(0, np.uint8)
+        return BlobHead(
+            pair.columns, pair.rows_per_chunk, RAW, 0, empty, None, None, base_crcs, crcs, crcs, sizes
+        ), payloads
+
+
+class _Pair:
+    """A tensor before and after, read in row-aligned chunks; zeros stand for weights that the base does not have."""
+
+    def __init__(self, reader: Reader, old: TensorSpan | None, new: TensorSpan, layout: BitLayout | None) -> None:
+        self._reader, self._old, self._new = reader, old, new
+        self._item = ITEM_BYTES[new.dtype]
+        self._dtype = layout.unsigned if layout else np.dtype(f"u{self._item}").type
+        self._layout = layout
+        self.columns = matrix_columns(new.shape)
+        self.rows = -(-new.weights // self.columns)
+        self.rows_per_chunk = max(1, CHUNK_WEIGHTS // self.columns)
+        self.n_chunks = -(-self.rows // self.rows_per_chunk)
+        self._base_bytes = shared_bytes(old, new)
+
+    def _read(self, span: TensorSpan | None, first: int, stop: int, available_bytes: int) -> Bits:
+        first_byte = first * self.columns * self._item
+        stop_byte = min(stop * self.columns * self._item, self._new.size_bytes)
+        bits = np.zeros((stop_byte - first_byte) // self._item, self._dtype)
+        present = min(stop_byte, available_bytes) - first_byte
+        if span is not None and present > 0:
+            self._reader.read_into(span, first_byte, memoryview(bits.view(np.uint8))[:present])
+        return bits.reshape(stop - first, self.columns) if len(bits) == (stop - first) * self.columns else bits[None, :]
+
+    def read_chunk(self, chunk: int) -> tuple[Bits, Bits]:
+        first = chunk * self.rows_per_chunk
+        stop = min(self.rows, first + self.rows_per_chunk)
+        return self._rows(first, stop)
+
+    def _rows(self, first: int, stop: int) -> tuple[Bits, Bits]:
+        old = self._read(self._old, first, stop, self._base_bytes)
+        return old, self._read(self._new, first, stop, self._new.size_bytes)
+
+    def read_rows(self, rows: NDArray[np.intp]) -> tuple[Bits, Bits]:
+        if not len(rows):
+            empty = np.zeros((0, self.columns), self._dtype)
+            return empty, empty
+        if len(rows) == self.rows:
+            return self._rows(0, self.rows)
+        pairs = [self._rows(row, row + 1) for row in rows.tolist()]
+        width = min(old.shape[1] for old, _ in pairs)
+        return np.concatenate([o[:, :width] for o, _ in pairs]), np.concatenate([n[:, :width] for _, n in pairs])
+
+    def compare(self) -> _Change:
+        """Which rows and columns changed, and by how much."""
+        rows, count, squares = np.zeros(self.rows, np.bool_), 0, 0.0
+        columns = np.zeros(self.columns, np.bool_)
+        for chunk in range(self.n_chunks):
+            old, new = self.read_chunk(chunk)
+            differs = old != new
+            start = chunk * self.rows_per_chunk
+            rows[start : start + len(old)] = differs.any(axis=1)
+            columns[: old.shape[1]] |= differs.any(axis=0)
+            count += int(np.count_nonzero(differs))
+            if self._layout:
+                with np.errstate(all="ignore"):
+                    change = to_float32(new, self._layout).astype(np.float64) - to_float32(old, self._layout)
+                    squares += float(np.square(change).sum())
+        rms = math.sqrt(squares / max(self._new.weights, 1)) if squares >= 0 else math.nan
+        return _Change(rows, None if self.rows == 1 or columns.all() else columns, count, float(f"{rms:.4g}"))
+
+
+def matrix_columns(shape: tuple[int, ...]) -> int:
+    """Weights per row of the matrix as which a tensor is coded; short rows for what has no useful rows."""
+    weights = math.prod(shape)
+    last = shape[-1] if shape else 1
+    if len(shape) >= 2 and 1 < last <= CHUNK_WEIGHTS:
+        return last
+    return max(1, min(weights, CHUNK_WEIGHTS))
+
+
+def shared_bytes(old: TensorSpan | None, new: TensorSpan) -> int:
+    """How many leading bytes of the merged tensor have a weight in the base: all, or those of the rows they share."""
+    if old is None or old.shape[1:] != new.shape[1:] or len(old.shape) != len(new.shape):
+        return 0
+    return min(old.size_bytes, new.size_bytes)
+
+
+__all__ = ["COLUMN_LEVELS", "UNCHANGED", "extract", "fingerprints"]

@@ -1,0 +1,251 @@
+"""Many languages over one base in memory: resident ones change by pointer, others are decoded when they are called for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from toolkit.delta.bits import LAYOUTS
+from toolkit.delta.checkpoint import DEFAULT_THREADS
+from toolkit.delta.delta import Delta, DeltaTensor, load_delta
+from toolkit.delta.live import TORCH_DTYPES, base_bits, write_bits
+from toolkit.errors import DeltaError, WrongBaseError
+
+
+@dataclass
+class _Language:
+    """One delta over the base; `tensors` holds its weights where it is resident."""
+
+    name: str
+    delta: Delta
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    resident: bool = False
+
+
+class LanguageSwitcher:
+    """Switches a loaded transformers model between the base and its languages, exactly, any number of times.
+
+    The base's weights are never written. A resident language has its own copy of the tensors it changes and is activated
+    by swapping pointers. The others share one working copy, into which they are decoded from their compressed delta.
+    The model may be in the base's dtype or in float32 (exact for a BF16 or F16 base), on a CPU or a GPU. Modules that
+    captured addresses of weights (CUDA graphs) must be captured again after a switch.
+
+        switcher = LanguageSwitcher(model)
+        switcher.add("jav", "jav/delta.safetensors")
+        with switcher.use("jav"):
+            model.generate(...)
+
+    Args:
+        model: loaded by transformers, unmodified.
+        base: not needed; a folder of the base, from which its weights are read instead of from the model.
+        threads: threads that decode.
+
+    Raises:
+        DeltaError: if the model is quantised, or not in floating point.
+    """
+
+    def __init__(self, model: torch.nn.Module, base: Path | None = None, *, threads: int = DEFAULT_THREADS) -> None:
+        self._refuse_quantised(model)
+        self._parameters = dict(model.named_parameters(remove_duplicate=False))
+        self._home = {name: parameter.data for name, parameter in self._parameters.items()}
+        self._languages: dict[str, _Language] = {}
+        self._working: dict[str, torch.Tensor] = {}
+        self._working_holds: str | None = None
+        self._active: str | None = None
+        self._checked: set[str] = set()
+        self._lock = threading.RLock()
+        self._threads = threads
+        self._base = base
+
+    @property
+    def active(self) -> str | None:
+        """The language that the model speaks now; None for the base."""
+        return self._active
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(self._languages)
+
+    def add(self, name: str, delta_path: Path, *, resident: bool = False) -> None:
+        """Make a language known; the live base is checked against its delta here, so that switching cannot fail later.
+
+        Args:
+            resident: keep its weights decoded in memory, next to the base's, for switching in milliseconds.
+
+        Raises:
+            WrongBaseError: if the live base is not the one that the delta was made for, naming the tensors.
+            DamagedDeltaError, NewerFormatError: if the delta cannot be used.
+            DeltaError: if the model lacks a tensor of the delta or has it in another shape or dtype.
+        """
+        with self._lock:
+            if name in self._languages:
+                raise DeltaError(f"{name!r} is known already", "choose another name, or remove it first")
+            language = _Language(name, load_delta(delta_path), resident=resident)
+            try:
+                self._check(language.delta)
+                if resident:
+                    language.tensors = {n: torch.empty_like(self._home[n]) for n in language.delta.names}
+                    self._decode(language.delta, language.tensors)
+            except BaseException:
+                language.delta.close()
+                raise
+            self._languages[name] = language
+
+    def remove(self, name: str) -> None:
+        """Forget a language and free its memory; the model goes back to the base if it was active."""
+        with self._lock:
+            language = self._known(name)
+            if self._active == name:
+                self.deactivate()
+            if self._working_holds == name:
+                self._working_holds = None
+            language.delta.close()
+            del self._languages[name]
+
+    def activate(self, name: str) -> None:
+        """Put the language's weights into the model.
+
+        Raises:
+            DeltaError: if the language is unknown; the model is unchanged then.
+            DamagedDeltaError: if the delta was damaged since it was added; the model is back on the base then.
+        """
+        with self._lock:
+            language = self._known(name)
+            if self._active == name:
+                return
+            self.deactivate()
+            if language.resident:
+                tensors = language.tensors
+            else:
+                tensors = self._working_copy(language)
+            self._point(tensors)
+            self._active = name
+
+    def deactivate(self) -> None:
+        """Put the base's weights back, exactly."""
+        with self._lock:
+            self._point({})
+            self._active = None
+
+    @contextmanager
+    def use(self, name: str | None) -> Iterator[None]:
+        """The model speaks this language (None: the base) inside of the block, and no other thread can switch it."""
+        with self._lock:
+            before = self._active
+            if name is None:
+                self.deactivate()
+            else:
+                self.activate(name)
+            try:
+                yield
+            finally:
+                if before is None:
+                    self.deactivate()
+                elif before in self._languages:
+                    self.activate(before)
+
+    def _point(self, tensors: dict[str, torch.Tensor]) -> None:
+        for name, parameter in self._parameters.items():
+            wanted = tensors.get(name, self._home[name])
+            if parameter.data_ptr() != wanted.data_ptr():
+                parameter.data = wanted
+
+    def _known(self, name: str) -> _Language:
+        if name not in self._languages:
+            known = ", ".join(self._languages) or "none"
+            raise DeltaError(f"no language {name!r} was added (known: {known})", "call add() first")
+        return self._languages[name]
+
+    def _working_copy(self, language: _Language) -> dict[str, torch.Tensor]:
+        if self._working_holds != language.name:
+            self._working_holds = None
+            for name in language.delta.names:
+                if name not in self._working:
+                    self._working[name] = torch.empty_like(self._home[name])
+            self._decode(language.delta, self._working)
+            self._working_holds = language.name
+        return {name: self._working[name] for name in language.delta.names}
+
+    def _decode(self, delta: Delta, into: dict[str, torch.Tensor]) -> None:
+        def job(item: tuple[DeltaTensor, int]) -> None:
+            tensor, chunk = item
+            width = LAYOUTS[tensor.merged.dtype].width
+            start, stop = (edge // width for edge in tensor.chunk_range(chunk))
+            bits = base_bits(self._home[tensor.name].view(-1)[start:stop], tensor.merged.dtype, tensor.name)
+            delta.apply(tensor, chunk, memoryview(bits).cast("B"))
+            with torch.no_grad():
+                write_bits(into[tensor.name].view(-1)[start:stop], bits, tensor.merged.dtype)
+
+        jobs = [(tensor, chunk) for tensor in delta for chunk in range(tensor.head.n_chunks)]
+        with ThreadPoolExecutor(self._threads) as pool:
+            for future in [pool.submit(job, item) for item in jobs]:
+                future.result()
+
+    def _check(self, delta: Delta) -> None:
+        """The model has every tensor of the delta's base, and bit for bit the same."""
+        from toolkit.delta.basecheck import wrong_base
+
+        expected = delta.files.manifest.base_tensors
+        for name in delta.names:
+            tensor = delta.tensor(name)
+            if tensor.base is None or tensor.base.shape != tensor.merged.shape:
+                raise DeltaError(
+                    f"the delta changes the shape of {name}, which a live model cannot follow", "merge it into a folder"
+                )
+            for chunk in range(tensor.head.n_chunks):
+                delta.payload(tensor, chunk)
+        missing = [
+            name for name, t in expected.items() if name not in self._home or tuple(self._home[name].shape) != t.shape
+        ]
+        if missing:
+            raise wrong_base(delta, missing, len(expected), "are missing from the model or have another shape")
+        for name, base in expected.items():
+            live = self._home[name]
+            if base.dtype not in TORCH_DTYPES or live.dtype not in (TORCH_DTYPES[base.dtype], torch.float32):
+                raise DeltaError(
+                    f"the live {name} is {str(live.dtype).removeprefix('torch.')}, the delta's base is {base.dtype}",
+                    "load the model in the base's dtype, or in float32",
+                )
+        if delta.files.base_fingerprint in self._checked:
+            return
+        with ThreadPoolExecutor(self._threads) as pool:
+            names = list(expected)
+            fits = pool.map(lambda name: self._fits(name, expected[name].dtype, expected[name].crc32), names)
+            differing = [name for name, fit in zip(names, fits, strict=True) if not fit]
+        if differing:
+            raise wrong_base(delta, differing, len(names), "differ")
+        self._checked.add(delta.files.base_fingerprint)
+
+    def _fits(self, name: str, dtype: str, expected_crc: int) -> bool:
+        import zlib
+
+        crc, flat = 0, self._home[name].view(-1)
+        try:
+            for start in range(0, flat.numel(), 1 << 20):
+                crc = zlib.crc32(memoryview(base_bits(flat[start : start + (1 << 20)], dtype, name)).cast("B"), crc)
+        except WrongBaseError:
+            return False
+        return crc == expected_crc
+
+    @staticmethod
+    def _refuse_quantised(model: torch.nn.Module) -> None:
+        if getattr(model, "is_quantized", False) or getattr(model, "hf_quantizer", None) is not None:
+            raise DeltaError(
+                "the model is quantised, and a delta applies to the exact weights", "load it without quantisation"
+            )
+        for name, parameter in model.named_parameters():
+            if parameter.dtype not in TORCH_DTYPES.values():
+                raise DeltaError(
+                    f"{name} is {str(parameter.dtype).removeprefix('torch.')}, and a delta applies to the exact weights",
+                    "load the model in the base's dtype, or in float32",
+                )
+
+
+__all__ = ["LanguageSwitcher", "np"]
