@@ -268,6 +268,25 @@ def test_what_depends_on_a_change_is_computed_again(run: RunFolder, change: str)
     assert {step.model for step in steps} == expected
 
 
+def test_the_answers_of_the_base_can_be_taken_over_from_another_run(
+    run: RunFolder, tiny_base: Path, tmp_path: Path
+) -> None:
+    records = evaluate(run)
+    other = make_run(tiny_base, tmp_path / "other", path=str(tmp_path / "here" / "held-out.tsv"))
+    steps: list[EvaluationStep] = []
+    reused = evaluate(other, reuse=run, report=steps.append)
+    assert [record.scores for record in reused] == [record.scores for record in records]
+    assert {step.model for step in steps} == {"adapted"}
+
+
+def test_the_answers_of_another_base_are_not_taken_over(run: RunFolder, tmp_path: Path) -> None:
+    from conftest import make_tiny_base
+
+    other = make_run(make_tiny_base(tmp_path / "base", seed=1), tmp_path / "other")
+    with pytest.raises(EvaluationError, match="stand on different bases"):
+        evaluate(run, reuse=other)
+
+
 def test_no_half_written_file_is_left(finished: tuple[RunFolder, Any]) -> None:
     assert not [path for path in finished[0].root.rglob("*") if path.name.endswith(".tmp")]
 

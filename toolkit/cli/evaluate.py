@@ -29,6 +29,9 @@ def evaluate(
         int | None, typer.Option(min=1, help="Sentences at a time; default as memory allows.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Compute anew what was computed before.")] = False,
+    reuse: Annotated[
+        Path | None, typer.Option(help="Another evaluated run over the same base, to take the base's answers from.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
     """Score base and delta, in every direction of the recipe's test sets.
@@ -42,8 +45,16 @@ def evaluate(
     from toolkit.recipe import read_recipe
     from toolkit.run_folder import RunFolder
 
-    options: dict[str, Any] = {"limit": limit, "base": base, "seed": seed, "batch_size": batch_size, "again": again}
-    records = evaluate_with_bar(RunFolder(run), recipe=read_recipe(recipe) if recipe else None, **options)
+    records = evaluate_with_bar(
+        RunFolder(run),
+        recipe=read_recipe(recipe) if recipe else None,
+        base=base,
+        limit=limit,
+        seed=seed,
+        batch_size=batch_size,
+        again=again,
+        reuse=RunFolder(reuse) if reuse else None,
+    )
     if as_json:
         out.print_json(json.dumps([record.model_dump() for record in records]))
         return

@@ -67,6 +67,7 @@ def evaluate(
     seed: int = 0,
     batch_size: int | None = None,
     again: bool = False,
+    reuse: RunFolder | None = None,
     report: Report | None = None,
 ) -> list[EvaluationRecord]:
     """Scores of base and base + delta on the recipe's test sets, written into the run as each task finishes.
@@ -82,6 +83,7 @@ def evaluate(
         seed: draws the worked examples of few-shot prompts.
         batch_size: sentences at a time; default as memory allows.
         again: compute everything anew.
+        reuse: another run over the same base; what the base answered there is taken over where the task is the same.
         report: called after each batch.
 
     Returns:
@@ -96,6 +98,8 @@ def evaluate(
     tasks = translation_tasks(recipe or _recipe_of(run), limit=limit, seed=seed)
     evaluation = _Evaluation(resolve_delta(run.root))
     write_tasks(tasks, run.tasks)
+    if reuse is not None:
+        evaluation.take_over_base(_Evaluation(resolve_delta(reuse.root)), tasks)
     missing = [
         (model, task) for model in MODELS for task in tasks if again or evaluation.hypotheses(model, task) is None
     ]
@@ -127,6 +131,23 @@ class _Evaluation:
             and record.delta_sha256 == self._delta_of(model)
         )
         return read_hypotheses(self._samples_path(model, task), task) if same else None
+
+    def take_over_base(self, other: _Evaluation, tasks: Sequence[Task]) -> None:
+        """Copy what another run's evaluation of the same base holds on these tasks and this one lacks.
+
+        Raises:
+            EvaluationError: if the other run stands on another base.
+        """
+        if other._config.base_fingerprint != self._config.base_fingerprint:
+            raise EvaluationError(
+                f"{other._run.root} and {self._run.root} stand on different bases",
+                "evaluate this run by itself",
+            )
+        for task in tasks:
+            hypotheses = other.hypotheses(BASE, task)
+            if hypotheses is not None and self.hypotheses(BASE, task) is None:
+                write_samples(self._samples_path(BASE, task), task, hypotheses)
+                EvaluationRecord.read(other._record_path(BASE, task)).write(self._record_path(BASE, task))
 
     def answer(
         self,
