@@ -1,0 +1,180 @@
+"""`CardFacts`: everything a card says, as plain typed values; every output is rendered from this one object.
+
+Numbers are rounded here, once, so that page, metadata and JSON cannot disagree.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from toolkit.records import BaseInfo, DataInfo, Hardware, Record, SelectionInfo
+
+Grade = Literal["good", "fair", "weak", "poor", "no gain"]
+Change = Literal["better", "same", "worse"]
+
+BASE, ADAPTED = "base", "adapted"
+
+
+class LanguageFacts(Record):
+    """A language as the card names it; languages outside of the registry have their code alone."""
+
+    code: str = Field(description="ISO 639-3")
+    tag: str = Field(description="code with script where known, e.g. jav_Latn")
+    hub_code: str = Field(description="the code that the Hub accepts")
+    english: str
+    own: str | None = None
+    spoken_in: str | None = None
+    known: bool = Field(description="whether the base was trained to keep it, rather than to learn it")
+
+
+class Measurement(Record):
+    """What one model scored, rounded as it is shown."""
+
+    model: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class ScoreRow(Record):
+    """One metric of one task: a row of the evaluation table."""
+
+    task: str
+    direction: str = Field(description="e.g. eng>jav")
+    source: str = Field(description="English name of the source language")
+    target: str = Field(description="English name of the target language")
+    role: Literal["target", "known"]
+    dataset: str
+    data_fingerprint: str
+    n: int
+    shots: int
+    seed: int
+    prompt: str
+    decoding: dict[str, Any]
+    metric: str
+    decimals: int
+    signature: str
+    measurements: tuple[Measurement, ...] = Field(description="base first, then adapted, then other runs")
+    p_value: float | None = Field(default=None, description="that a difference from the base this large is chance")
+    change: Change | None = Field(default=None, description="of adapted against base, beyond chance; None if unknown")
+
+    def of(self, model: str) -> Measurement | None:
+        """What this model scored, where it was measured."""
+        return next((measured for measured in self.measurements if measured.model == model), None)
+
+    @property
+    def base(self) -> Measurement | None:
+        return self.of(BASE)
+
+    @property
+    def adapted(self) -> Measurement | None:
+        return self.of(ADAPTED)
+
+    @property
+    def difference(self) -> float | None:
+        """Adapted minus base, as shown."""
+        if self.base is None or self.adapted is None:
+            return None
+        return round(self.adapted.value - self.base.value, self.decimals)
+
+
+class Verdict(Record):
+    """What a direction is worth on one test set, by the rule in `verdict`."""
+
+    direction: str
+    source: str
+    target: str
+    dataset: str
+    metric: str
+    grade: Grade
+    value: float
+    base_value: float | None = None
+
+
+class Example(Record):
+    """One test sentence with what base and adapted model made of it."""
+
+    direction: str
+    source_text: str
+    reference: str
+    base: str | None = None
+    adapted: str
+
+
+class DeltaFacts(Record):
+    """How large the delta is and what it changes."""
+
+    file: str
+    size_bytes: int
+    sha256: str
+    base_size_bytes: int
+    share_of_base: float = Field(description="size of the delta over size of the base, 0 to 1")
+    bits_per_weight: float
+    changed_tensors: int
+    changed_weights: int = Field(description="weights whose bits differ from the base's")
+    weights: int = Field(description="weights in the changed tensors")
+    layers: tuple[int, ...] = Field(description="decoder layers in which something changed")
+    outside: tuple[str, ...] = Field(description="changed tensors outside of the decoder layers")
+    base_fingerprint: str
+    merged_fingerprint: str
+
+
+class TrainingFacts(Record):
+    """How the run was trained."""
+
+    data: tuple[DataInfo, ...]
+    recipe: dict[str, Any]
+    recipe_changes: dict[str, Any] = Field(description="fields that differ from the defaults; data is shown elsewhere")
+    steps: int
+    examples: int
+    tokens: int
+    first_loss: float
+    final_loss: float
+    seconds: float
+    peak_memory_bytes: int | None = None
+    trained_dtype: str
+    hardware: Hardware
+    energy_kwh: float | None = None
+    versions: dict[str, str]
+    date: str
+
+
+class CardFacts(Record):
+    """Everything a card says. What was not measured is None or empty, and is left out of the card."""
+
+    name: str = Field(description="what commands call it: Hub id `org/name`, or the name of the folder")
+    published: bool = Field(description="whether `name` is a Hub id")
+    language: LanguageFacts
+    languages: tuple[LanguageFacts, ...] = Field(description="all that it was trained on, the new one first")
+    directions: tuple[str, ...] = Field(description="directions it was trained on")
+    untested: tuple[str, ...] = Field(description="trained directions that no evaluation covers")
+    prompt: str
+    max_tokens: int
+    base: BaseInfo
+    base_name: str = Field(description="what people call it, e.g. Llama-2-7b-hf")
+    base_on_hub: bool
+    base_licence: str = Field(description="Hub licence tag; `unknown` where no record says")
+    selection: SelectionInfo
+    delta: DeltaFacts
+    training: TrainingFacts | None = None
+    scores: tuple[ScoreRow, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    examples: tuple[Example, ...] = ()
+    evaluation_versions: dict[str, str] = Field(default_factory=dict)
+    contributors: tuple[str, ...] = ()
+
+    @property
+    def target_scores(self) -> tuple[ScoreRow, ...]:
+        return tuple(row for row in self.scores if row.role == "target")
+
+    @property
+    def known_scores(self) -> tuple[ScoreRow, ...]:
+        return tuple(row for row in self.scores if row.role == "known")
+
+    @property
+    def other_models(self) -> tuple[str, ...]:
+        """Names of runs other than base and adapted, e.g. `full`, in the order of their first score."""
+        names = [measured.model for row in self.scores for measured in row.measurements]
+        return tuple(dict.fromkeys(name for name in names if name not in (BASE, ADAPTED)))
