@@ -90,6 +90,81 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_base(tmp_path_factory.mktemp("base") / "tiny-llama")
 
 
+def teach_tiny_delta(base: Path, folder: Path, language: str = "jav", shift: int = 1, steps: int = 200) -> Path:
+    """A delta over a tiny base that has learned a word game by heart, so that its answers are known and do end.
+
+    From English each word of `WORDS` becomes the word `shift` places on, and back. Full stops are kept.
+    """
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from toolkit.delta import extract, read_base_info
+    from toolkit.languages import get_language
+    from toolkit.prompts import LINES, Example
+    from toolkit.records import DeltaConfig, SelectionInfo
+    from toolkit.run_folder import RunFolder
+    from toolkit.tokens import example_ids
+
+    torch.set_num_threads(1)
+    torch.manual_seed(shift)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    english, other = get_language("eng"), get_language(language)
+    rows, labels = [], []
+    for place, word in enumerate(WORDS):
+        moved = WORDS[(place + shift) % len(WORDS)]
+        for text, source, target, answer in ((word, english, other, moved), (moved, other, english, word)):
+            example = Example(LINES.translate(f"{text}.", source, target), LINES.completion(f"{answer}."), "")
+            ids, prompt = example_ids(tokenizer, example)
+            rows.append(torch.tensor(ids))
+            labels.append(torch.tensor([-100] * prompt + ids[prompt:]))
+    batch = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=0)
+    wanted = torch.nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=-100)
+    trained = {name: weight for name, weight in model.named_parameters() if not any(f".{n}." in name for n in (1, 2))}
+    optimizer = torch.optim.AdamW(trained.values(), lr=1e-2, weight_decay=0.0)
+    for _ in range(steps):
+        model(input_ids=batch, labels=wanted).loss.backward()
+        optimizer.step()
+        model.zero_grad()
+    run = RunFolder(folder)
+    run.trained.mkdir(parents=True)
+    tensors = {name: weight.detach().bfloat16() for name, weight in trained.items()}
+    save_file(tensors, run.trained / "model.safetensors")
+    base_info = read_base_info(base)
+    info = extract(base, run.trained, run.delta, base_info=base_info)
+    DeltaConfig(
+        format_version=info.format_version,
+        language=language,
+        directions=(f"eng>{language}", f"{language}>eng"),
+        prompt="lines",
+        max_tokens=64,
+        base=base_info,
+        base_fingerprint=info.base_fingerprint,
+        selection=SelectionInfo(
+            method="cogsym",
+            layers=(0, 3),
+            n_layers=4,
+            embeddings=True,
+            head=True,
+            final_norm=True,
+            parameters=tuple(trained),
+            trained_weights=sum(weight.numel() for weight in trained.values()),
+            total_weights=base_info.n_weights,
+        ),
+        delta_file=info.file,
+        delta_sha256=info.sha256,
+    ).write(run.config)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_deltas(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Run folders of two word games over `tiny_base`, by language; do not write into them."""
+    folder = tmp_path_factory.mktemp("deltas")
+    return {code: teach_tiny_delta(tiny_base, folder / code, code, shift) for code, shift in (("jav", 1), ("sun", 2))}
+
+
 @pytest.fixture
 def real_data() -> Path:
     """Folder of real data sets; the test says so when there is none."""

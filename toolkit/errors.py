@@ -73,6 +73,10 @@ class WrongBaseError(DeltaError):
     """A delta that was made for other base weights than the ones given."""
 
 
+class TranslationError(CogsymError):
+    """A direction that no model here serves, or a sentence longer than the model can read."""
+
+
 class EvaluationError(CogsymError):
     """A test set that is missing or damaged, or a score that cannot be computed."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,13 +131,15 @@ def load_base(
     place = torch.device(device) if device else torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kept_in = _dtype(dtype) if dtype else _default_dtype(info, place)
     try:
-        model, loading = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=kept_in, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        with _quiet():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=kept_in, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # transformers raises a dozen kinds here; all of them mean that this folder won't load
         reason = str(error).strip().split("\n")[0]
         raise BaseModelError(f"base model {folder} cannot be loaded: {reason}", "download it again") from error
+    model, loading = loaded
     missing = sorted(loading["missing_keys"])
     if missing:  # transformers would go on with random weights
         raise BaseModelError(
@@ -174,8 +178,22 @@ def from_pretrained(
     model, _ = load_base(folder, device=device, dtype=dtype)
     switcher = LanguageSwitcher(model, folder)
     switcher.add("adapted", run.root / run.read_config().delta_file)
-    switcher.keep("adapted")
+    switcher.activate("adapted")
     return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' bars, which would get between the lines of whoever shows progress here."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _is_hub_id(name: str) -> bool:

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from toolkit import __version__
-from toolkit.cli import demo, doctor, evaluate, languages, publish, pull, recipes, select, table, train
+from toolkit.cli import (
+    demo,
+    doctor,
+    evaluate,
+    languages,
+    publish,
+    pull,
+    recipes,
+    search,
+    select,
+    table,
+    train,
+    translate,
+)
 from toolkit.cli.console import report_error
 from toolkit.errors import CogsymError, OutputError
 
@@ -33,7 +46,9 @@ app.command(rich_help_panel=MAKE)(train.train)
 app.command(rich_help_panel=MAKE)(evaluate.evaluate)
 app.command(rich_help_panel=LOOK)(table.table)
 app.command(rich_help_panel=MAKE)(publish.publish)
+app.command(rich_help_panel=USE)(search.search)
 app.command(rich_help_panel=USE)(pull.pull)
+app.command(rich_help_panel=USE)(translate.translate)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)
 
 
