@@ -21,7 +21,7 @@ NOUN_FORMS = ("a", "many")
 SELECTING = ("verb", "action", "swimming", "adjective")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object for each concept
 class Word:
     """One concept: English by the name of each form, one form in the other languages."""
 
