@@ -11,6 +11,7 @@ CogsymError
 │   ├── DamagedDeltaError  a delta file that breaks its format or fails a checksum
 │   ├── NewerFormatError   a delta written by a newer major version of the format
 │   └── WrongBaseError     a delta that was made for other base weights
+├── TranslationError       a direction that no model serves, a sentence longer than the model can read
 ├── EvaluationError        missing test set, a score that cannot be computed
 ├── CardError              records that contradict each other or cannot be rendered
 ├── HubError               not found, gated, no permission, conflict, no network
