@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
-from toolkit.delta.checkpoint import BLOCK_BYTES, Checkpoint, Reader
+from toolkit.delta import kernel
+from toolkit.delta.checkpoint import Checkpoint, Reader
 from toolkit.delta.delta import Delta
 from toolkit.delta.progress import Meter, Progress
 from toolkit.errors import WrongBaseError
@@ -30,7 +28,7 @@ def check_base(
 
     def differs(name: str) -> bool:
         span = base.tensors[name]
-        fits = _changed_fits(delta, name, base, reader) if name in delta.names else _crc_fits(delta, name, base, reader)
+        fits = _crc_fits(delta, name, base, reader)
         meter.add(span.size_bytes)
         return not fits
 
@@ -44,12 +42,8 @@ def check_base(
 def _crc_fits(delta: Delta, name: str, base: Checkpoint, reader: Reader) -> bool:
     crc = 0
     for block in reader.blocks(base.tensors[name]):
-        crc = zlib.crc32(block, crc)
+        crc = kernel.crc32(block, crc)
     return crc == delta.files.manifest.base_tensors[name].crc32
-
-
-def _changed_fits(delta: Delta, name: str, base: Checkpoint, reader: Reader) -> bool:
-    return _crc_fits(delta, name, base, reader)
 
 
 def wrong_base(delta: Delta, names: list[str], total: int, how: str) -> WrongBaseError:
@@ -62,6 +56,3 @@ def wrong_base(delta: Delta, names: list[str], total: int, how: str) -> WrongBas
         f"this delta was made for {made_for}, but in the base you gave {len(names)} of {total} tensors {how}: {shown}",
         hint,
     )
-
-
-__all__ = ["BLOCK_BYTES", "check_base", "np"]

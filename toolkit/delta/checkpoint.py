@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import threading
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from toolkit.delta import kernel
 from toolkit.delta.progress import Meter, Progress
 from toolkit.delta.safetensors_file import SafetensorsFile, TensorSpan, read_header
 from toolkit.errors import BaseModelError
@@ -155,7 +155,7 @@ def digests(reader: Reader, span: TensorSpan) -> tuple[str, int]:
     digest, crc = hashlib.sha256(), 0
     for block in reader.blocks(span):
         digest.update(block)
-        crc = zlib.crc32(block, crc)
+        crc = kernel.crc32(block, crc)
     return digest.hexdigest(), crc
 
 

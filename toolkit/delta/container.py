@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.delta.checkpoint import is_plain_name
 from toolkit.delta.safetensors_file import ITEM_BYTES, SafetensorsFile, TensorSpan, build_header, read_header
-from toolkit.errors import CogsymError, DamagedDeltaError, NewerFormatError, OutputError
+from toolkit.errors import DamagedDeltaError, NewerFormatError, OutputError
 from toolkit.records import BaseInfo
 
 FORMAT = "cogsym-delta"
@@ -310,6 +310,3 @@ def sync_folder(folder: Path) -> None:
 def file_sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-__all__ = ["CogsymError", "DeltaFiles", "open_files", "write_delta"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from toolkit.delta import kernel
 from toolkit.delta.bits import LAYOUTS, Bits
 from toolkit.delta.blob import HEAD, BlobHead, unpack_head
 from toolkit.delta.checkpoint import Checkpoint
@@ -131,7 +131,7 @@ class Delta:
         sizes = tensor.head.stream_bytes.sum(axis=1, dtype=np.int64)
         start = int(sizes[:chunk].sum()) + tensor.payload_start - tensor.span.start
         payload = self._read(tensor.span, start, int(sizes[chunk]))
-        if zlib.crc32(payload) != int(tensor.head.payload_crcs[chunk]):
+        if kernel.crc32(payload) != int(tensor.head.payload_crcs[chunk]):
             raise DamagedDeltaError(
                 f"the delta is damaged: the checksum does not fit chunk {chunk} of {tensor.name}", DOWNLOAD_AGAIN
             )
@@ -147,7 +147,7 @@ class Delta:
             WrongBaseError: if `target` are not the base's bytes; `target` is unchanged then.
             DamagedDeltaError: if the delta does not decode to the merged bytes; `target` is undefined then.
         """
-        if zlib.crc32(target) != int(tensor.head.base_crcs[chunk]):
+        if kernel.crc32(target) != int(tensor.head.base_crcs[chunk]):
             raise WrongBaseError(
                 f"the base's {tensor.name} is not the one that this delta was made for",
                 f"give {self.base.id}" + (f" at revision {self.base.revision}" if self.base.revision else ""),
@@ -156,7 +156,7 @@ class Delta:
         layout = LAYOUTS.get(tensor.merged.dtype)
         bits: Bits = np.frombuffer(target, layout.unsigned if layout and not tensor.head.raw else np.uint8)
         decode_chunk(bits, payload, tensor.head, chunk, layout or LAYOUTS["BF16"], tensor.name)
-        if zlib.crc32(target) != int(tensor.head.merged_crcs[chunk]):
+        if kernel.crc32(target) != int(tensor.head.merged_crcs[chunk]):
             raise DamagedDeltaError(
                 f"the delta is damaged: chunk {chunk} of {tensor.name} decodes to other weights", DOWNLOAD_AGAIN
             )

@@ -1,4 +1,4 @@
-"""Extract a delta: compare two checkpoints, code what differs, and write it with all that a reader must be able to check."""
+"""Extract a delta: compare two checkpoints, code what differs, and store all that a reader needs to check it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import math
 import re
 import tempfile
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.delta import container
-from toolkit.delta.bits import LAYOUTS, BitLayout, Bits, to_float32
-from toolkit.delta.blob import COLUMN_LEVELS, RAW, ROW_LEVELS, UNCHANGED, BlobHead, Levels, pack_head
+from toolkit.delta import container, kernel
+from toolkit.delta.bits import LAYOUTS, BitLayout, Bits
+from toolkit.delta.blob import RAW, ROW_LEVELS, BlobHead, Levels, pack_head
 from toolkit.delta.checkpoint import (
     DEFAULT_THREADS,
     Checkpoint,
@@ -221,7 +220,7 @@ class _TensorCoder:
             old, new = pair.read_chunk(chunk)
             levels = row_levels(old, new, grouping.anchor, layout) if grouping.flags & ROW_LEVELS else None
             streams = encode_chunk(old, new, draft, levels, layout)
-            return streams, levels, (zlib.crc32(old), zlib.crc32(new))
+            return streams, levels, (kernel.crc32(old), kernel.crc32(new))
 
         results = list(self._pool.map(code, range(pair.n_chunks)))
         levels = [levels for _, levels, _ in results if levels is not None]
@@ -231,7 +230,7 @@ class _TensorCoder:
             row_levels=np.concatenate(levels) if levels else None,
             base_crcs=np.array([crcs[0] for _, _, crcs in results], np.uint32),
             merged_crcs=np.array([crcs[1] for _, _, crcs in results], np.uint32),
-            payload_crcs=np.array([zlib.crc32(payload) for payload in payloads], np.uint32),
+            payload_crcs=np.array([kernel.crc32(payload) for payload in payloads], np.uint32),
             stream_bytes=np.array(
                 [[len(stream) for stream in streams] for streams, _, _ in results], np.uint32
             ).reshape(len(results), grouping.n_groups),
@@ -240,8 +239,8 @@ class _TensorCoder:
     def _raw(self, pair: _Pair) -> tuple[BlobHead, list[bytes]]:
         chunks = [pair.read_chunk(chunk) for chunk in range(pair.n_chunks)]
         payloads = [new.tobytes() for _, new in chunks]
-        crcs = np.array([zlib.crc32(payload) for payload in payloads], np.uint32)
-        base_crcs = np.array([zlib.crc32(old) for old, _ in chunks], np.uint32)
+        crcs = np.array([kernel.crc32(payload) for payload in payloads], np.uint32)
+        base_crcs = np.array([kernel.crc32(old) for old, _ in chunks], np.uint32)
         sizes = np.array([[len(payload)] for payload in payloads], np.uint32).reshape(-1, 1)
         empty = np.zeros(0, np.uint8)
         return BlobHead(
@@ -293,20 +292,20 @@ class _Pair:
 
     def compare(self) -> _Change:
         """Which rows and columns changed, and by how much."""
-        rows, count, squares = np.zeros(self.rows, np.bool_), 0, 0.0
-        columns = np.zeros(self.columns, np.bool_)
+        rows, columns = np.zeros(self.rows, np.bool_), np.zeros(self.columns, np.bool_)
+        count, squares = 0, np.zeros(self.columns)
         for chunk in range(self.n_chunks):
             old, new = self.read_chunk(chunk)
-            differs = old != new
             start = chunk * self.rows_per_chunk
-            rows[start : start + len(old)] = differs.any(axis=1)
-            columns[: old.shape[1]] |= differs.any(axis=0)
-            count += int(np.count_nonzero(differs))
             if self._layout:
-                with np.errstate(all="ignore"):
-                    change = to_float32(new, self._layout).astype(np.float64) - to_float32(old, self._layout)
-                    squares += float(np.square(change).sum())
-        rms = math.sqrt(squares / max(self._new.weights, 1)) if squares >= 0 else math.nan
+                width = old.shape[1]
+                marks, differing = kernel.compare(old, new, columns[:width], squares[:width], self._layout)
+            else:
+                differs = old != new
+                marks, differing = differs.any(axis=1), int(np.count_nonzero(differs))
+            rows[start : start + len(old)] = marks
+            count += differing
+        rms = math.sqrt(float(squares.sum()) / max(self._new.weights, 1))
         return _Change(rows, None if self.rows == 1 or columns.all() else columns, count, float(f"{rms:.4g}"))
 
 
@@ -324,6 +323,3 @@ def shared_bytes(old: TensorSpan | None, new: TensorSpan) -> int:
     if old is None or old.shape[1:] != new.shape[1:] or len(old.shape) != len(new.shape):
         return 0
     return min(old.size_bytes, new.size_bytes)
-
-
-__all__ = ["COLUMN_LEVELS", "UNCHANGED", "extract", "fingerprints"]

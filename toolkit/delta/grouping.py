@@ -7,10 +7,12 @@ otherwise. Integer arithmetic throughout: every machine and every kernel chooses
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.delta import kernel
 from toolkit.delta.bits import BitLayout, Bits
 from toolkit.delta.blob import COLUMN_LEVELS, MAX_GROUPS, ROW_LEVELS, UNCHANGED, Levels
 
@@ -35,18 +37,21 @@ class Grouping:
 
 def magnitudes(base: Bits, new: Bits, anchor: int, layout: BitLayout) -> NDArray[np.int64]:
     """|new - base| in fixed point, (rows, columns): the difference of bit patterns, shifted by the exponent."""
-    wide = layout.width == 4
+    low, window, largest = scale_of(anchor, layout)
     difference = (new - base).view(layout.signed).astype(np.int64)
-    size = np.minimum(np.abs(difference), (1 << 24) - 1 if wide else (1 << 12) - 1)
-    window = 16 if wide else 28
-    exponent = ((base >> layout.unsigned(layout.exponent_shift)) & layout.unsigned(layout.exponent_mask)).astype(
-        np.int64
-    )
-    return size << np.clip(exponent - (anchor - window), 0, window)
+    shift, mask = layout.unsigned(layout.exponent_shift), layout.unsigned(layout.exponent_mask)
+    exponent = ((base >> shift) & mask).astype(np.int64)
+    return np.minimum(np.abs(difference), largest) << np.clip(exponent - low, 0, window)
+
+
+def scale_of(anchor: int, layout: BitLayout) -> tuple[int, int, int]:
+    """Lowest exponent that counts, how many above it, and the largest difference: 40 bits in all, so that sums fit."""
+    window, bits = (16, 24) if layout.width == 4 else (28, 12)
+    return anchor - window, window, (1 << bits) - 1
 
 
 def half_octaves(sums: NDArray[np.int64]) -> NDArray[np.int64]:
-    """round(2 * log2(x)) of positive numbers, 0 for 0, in integers: by comparing squares, no rounding error anywhere."""
+    """round(2 * log2(x)) of positive numbers, 0 for 0; in integers, so without any rounding error."""
     values = np.maximum(sums, 1)
     octave = np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
     octave -= (values >> np.minimum(octave, 62)) == 0  # the conversion may have rounded up to the next power of two
@@ -57,8 +62,7 @@ def half_octaves(sums: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def row_levels(base: Bits, new: Bits, anchor: int, layout: BitLayout) -> Levels:
     """One level per row: half octaves of its mean magnitude; UNCHANGED where no weight differs."""
-    sums = magnitudes(base, new, anchor, layout).sum(axis=1)
-    changed = (new != base).any(axis=1)
+    sums, changed = kernel.row_sums(base, new, *scale_of(anchor, layout), layout)
     return finish_row_levels(sums, changed, base.shape[1])
 
 
@@ -183,7 +187,7 @@ def _merge_contexts(
 
     costs = [cost(row) for row in rows]
     starts = [int(edge) for edge in edges]
-    joined = [cost(a + b) for a, b in zip(rows, rows[1:], strict=False)]
+    joined = [cost(a + b) for a, b in pairwise(rows)]
     while joined:
         gains = [costs[i] + costs[i + 1] - joined[i] for i in range(len(joined))]
         i = int(np.argmax(gains))

@@ -1,25 +1,27 @@
-"""The hot loops in NumPy: differences into groups, and groups back onto the base. The C kernel does exactly the same."""
+"""The hot loops in NumPy. kernel.py says what they do; the C kernel does exactly the same."""
 
 from __future__ import annotations
+
+import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.delta.bits import BitLayout, Bits
+from toolkit.delta.bits import BitLayout, Bits, to_float32
+
+Levels = NDArray[np.int8] | None
+
+
+def _exponents(bits: Bits, layout: BitLayout) -> Bits:
+    return (bits >> layout.unsigned(layout.exponent_shift)) & layout.unsigned(layout.exponent_mask)
 
 
 def _groups(
-    bits: Bits,
-    rows: NDArray[np.int8] | None,
-    columns: NDArray[np.int8] | None,
-    first: int,
-    groups: NDArray[np.uint8],
-    layout: BitLayout,
+    bits: Bits, rows: Levels, columns: Levels, first: int, groups: NDArray[np.uint8], layout: BitLayout
 ) -> NDArray[np.uint8]:
     """Group of each weight: 2 * exponent - row level - column level, looked up in the stored table."""
-    context = ((bits >> layout.unsigned(layout.exponent_shift)) & layout.unsigned(layout.exponent_mask)).astype(
-        np.int16
-    )
+    context = _exponents(bits, layout).astype(np.int16)
     context += context
     if rows is not None:
         context -= rows[:, None]
@@ -27,45 +29,65 @@ def _groups(
         context -= columns[None, :]
     context -= np.int16(first)
     np.clip(context, 0, len(groups) - 1, out=context)
-    return groups[context]
+    return groups[context].reshape(-1)
 
 
 def split(
-    base: Bits,
-    new: Bits,
-    rows: NDArray[np.int8] | None,
-    columns: NDArray[np.int8] | None,
-    first: int,
-    groups: NDArray[np.uint8],
-    n_groups: int,
-    layout: BitLayout,
+    base: Bits, new: Bits, rows: Levels, columns: Levels, first: int, groups: NDArray[np.uint8], layout: BitLayout
 ) -> tuple[Bits, NDArray[np.int64]]:
-    """Zigzag-coded differences sorted by group, in row order within each, and the number of each group."""
-    group = _groups(base, rows, columns, first, groups, layout).reshape(-1)
+    group = _groups(base, rows, columns, first, groups, layout)
     difference = (new - base).view(layout.signed).reshape(-1)
     zigzag = ((difference << 1) ^ (difference >> (8 * layout.width - 1))).view(layout.unsigned)
     order = np.argsort(group, kind="stable")
-    return zigzag[order], np.bincount(group, minlength=n_groups)
+    return zigzag[order], np.bincount(group, minlength=256)
 
 
 def join(
     target: Bits,
     values: Bits,
     counts: NDArray[np.int64],
-    rows: NDArray[np.int8] | None,
-    columns: NDArray[np.int8] | None,
+    rows: Levels,
+    columns: Levels,
     first: int,
     groups: NDArray[np.uint8],
     layout: BitLayout,
 ) -> bool:
-    """Add the differences in `values` onto `target` in place; False if the groups' sizes are not `counts`."""
-    group = _groups(target, rows, columns, first, groups, layout).reshape(-1)
-    if not np.array_equal(np.bincount(group, minlength=len(counts)), counts):
+    group = _groups(target, rows, columns, first, groups, layout)
+    if not np.array_equal(np.bincount(group, minlength=256)[: len(counts)], counts):
         return False
-    order = np.argsort(group, kind="stable")
     zigzag = np.empty(target.size, target.dtype)
-    zigzag[order] = values[: target.size]
+    zigzag[np.argsort(group, kind="stable")] = values[: target.size]
     one = layout.unsigned(1)
-    zigzag = (zigzag >> one) ^ (~(zigzag & one) + one)
+    sign = zigzag & one
+    np.negative(sign, out=sign)
+    zigzag >>= one
+    zigzag ^= sign
     target += zigzag.reshape(target.shape)
     return True
+
+
+def row_sums(
+    base: Bits, new: Bits, low: int, window: int, largest: int, layout: BitLayout
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    difference = (new - base).view(layout.signed).astype(np.int64)
+    size = np.minimum(np.abs(difference), largest)
+    up = np.clip(_exponents(base, layout).astype(np.int64) - low, 0, window)
+    return (size << up).sum(axis=1), (new != base).any(axis=1)
+
+
+def compare(
+    base: Bits, new: Bits, columns: NDArray[np.bool_], squares: NDArray[np.float64], layout: BitLayout
+) -> tuple[NDArray[np.bool_], int]:
+    differs = base != new
+    columns |= differs.any(axis=0)
+    before, after = (to_float32(bits, layout).astype(np.float64) for bits in (base, new))
+    finite = np.isfinite(before) & np.isfinite(after)
+    change = np.subtract(after, before, out=np.zeros_like(after), where=finite)
+    change *= change
+    for row in change:  # row by row, the order in which the compiled loop adds
+        squares += row
+    return differs.any(axis=1), int(np.count_nonzero(differs))
+
+
+def crc32(data: Any, crc: int) -> int:
+    return zlib.crc32(data, crc)

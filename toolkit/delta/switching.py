@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from toolkit.delta import kernel
 from toolkit.delta.bits import LAYOUTS
 from toolkit.delta.checkpoint import DEFAULT_THREADS
 from toolkit.delta.delta import Delta, DeltaTensor, load_delta
@@ -108,6 +108,23 @@ class LanguageSwitcher:
                 self._working_holds = None
             language.delta.close()
             del self._languages[name]
+
+    def keep(self, name: str) -> None:
+        """Leave the model in this language for good, and free the base's tensors and everything else held here.
+
+        The switcher knows no language afterwards; the model stays as it is.
+
+        Raises:
+            DeltaError: if the language is unknown.
+        """
+        with self._lock:
+            self.activate(name)
+            for language in self._languages.values():
+                language.delta.close()
+            self._home = {n: parameter.data for n, parameter in self._parameters.items()}
+            self._languages, self._working, self._working_holds = {}, {}, None
+            self._checked.clear()
+            self._active = None
 
     def activate(self, name: str) -> None:
         """Put the language's weights into the model.
@@ -224,12 +241,11 @@ class LanguageSwitcher:
         self._checked.add(delta.files.base_fingerprint)
 
     def _fits(self, name: str, dtype: str, expected_crc: int) -> bool:
-        import zlib
 
         crc, flat = 0, self._home[name].view(-1)
         try:
             for start in range(0, flat.numel(), 1 << 20):
-                crc = zlib.crc32(memoryview(base_bits(flat[start : start + (1 << 20)], dtype, name)).cast("B"), crc)
+                crc = kernel.crc32(memoryview(base_bits(flat[start : start + (1 << 20)], dtype, name)).cast("B"), crc)
         except WrongBaseError:
             return False
         return crc == expected_crc
@@ -246,6 +262,3 @@ class LanguageSwitcher:
                     f"{name} is {str(parameter.dtype).removeprefix('torch.')}, and a delta applies to the exact weights",
                     "load the model in the base's dtype, or in float32",
                 )
-
-
-__all__ = ["LanguageSwitcher", "np"]
