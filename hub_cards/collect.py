@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+import langcodes
+
 from hub_cards.facts import (
     ADAPTED,
     BASE,
@@ -120,7 +122,8 @@ def _language(code: str, *, known: bool) -> LanguageFacts:
     try:
         language = get_language(code)
     except LanguageError:  # a delta may be older or newer than this registry
-        return LanguageFacts(code=code, tag=code, hub_code=code, english=code, known=known)
+        hub_code = langcodes.standardize_tag(code) if langcodes.tag_is_valid(code) else None
+        return LanguageFacts(code=code, tag=code, hub_code=hub_code, english=code, known=known)
     return LanguageFacts(
         code=code,
         tag=language.tag,
@@ -235,7 +238,7 @@ def _measurement(model: str, score: Score, decimals: int) -> Measurement:
 
 
 def _examples(run: RunFolder, evaluations: list[EvaluationRecord]) -> Iterable[Example]:
-    """The first sentences of each test set in the new language: not picked, so neither better nor worse than the rest."""
+    """The first sentences of each test set in the new language: not picked, so as good as the rest."""
     bases = {(record.task, record.data_fingerprint): record for record in evaluations if record.model == BASE}
     for record in evaluations:
         if record.model != ADAPTED or record.role != "target":

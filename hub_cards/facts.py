@@ -22,7 +22,7 @@ class LanguageFacts(Record):
 
     code: str = Field(description="ISO 639-3")
     tag: str = Field(description="code with script where known, e.g. jav_Latn")
-    hub_code: str = Field(description="the code that the Hub accepts")
+    hub_code: str | None = Field(description="the code that the Hub accepts, where there is one")
     english: str
     own: str | None = None
     spoken_in: str | None = None

@@ -78,7 +78,7 @@ def draw_layers(delta: DeltaInfo) -> bytes | None:
     bar = figure.colorbar(_scale(largest, colours), ax=axes, pad=0.015, fraction=0.03)
     bar.set_label("RMS change of a weight", color=INK, fontsize=9)
     bar.ax.tick_params(colors=INK, labelsize=8)
-    bar.formatter.set_powerlimits((-2, 2))
+    bar.formatter.set_powerlimits((-2, 2))  # type: ignore[attr-defined]
     bar.ax.yaxis.get_offset_text().set_color(INK)
     bar.outline.set_visible(False)
     note = ", ".join(f"{name} {tensor.rms:.1e}" for name, tensor in outside)

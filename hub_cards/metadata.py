@@ -29,17 +29,24 @@ GENERATED_KEYS = (
     "widget",
     "model-index",
 )
-_HUB_METRICS = {"chrF++": "chrf", "chrF": "chrf", "BLEU": "bleu", "spBLEU": "sacrebleu", "TER": "ter", "COMET-22": "comet"}
+_HUB_METRICS = {
+    "chrF++": "chrf",
+    "chrF": "chrf",
+    "BLEU": "bleu",
+    "spBLEU": "sacrebleu",
+    "TER": "ter",
+    "COMET-22": "comet",
+}
 _FRONT_MATTER = re.compile(r"\A(?:\ufeff)?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 # Words of this form mean themselves under YAML 1.1 and 1.2 alike; everything else is quoted.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*[A-Za-z0-9]|[A-Za-z]")
-_NOT_WORDS = frozenset("y n yes no on off true false null nan inf".split())
+_NOT_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"))
 
 
 def front_matter(facts: CardFacts) -> dict[str, Any]:
     """The metadata of the card, without nulls, local names, or codes that the Hub rejects."""
     fields: dict[str, Any] = {
-        "language": [language.hub_code for language in facts.languages],
+        "language": [language.hub_code for language in facts.languages if language.hub_code],
         "license": facts.base_licence,
         "library_name": "cogsym-toolkit",
         "pipeline_tag": "translation",
@@ -51,7 +58,12 @@ def front_matter(facts: CardFacts) -> dict[str, Any]:
     fields["metrics"] = list(dict.fromkeys(_metric_type(row.metric) for row in facts.scores))
     fields["tags"] = list(
         dict.fromkeys(
-            [DELTA_TAG, facts.selection.method, *(language.tag for language in facts.languages), f"arxiv:{COGSYM_ARXIV}"]
+            [
+                DELTA_TAG,
+                facts.selection.method,
+                *(language.tag for language in facts.languages),
+                f"arxiv:{COGSYM_ARXIV}",
+            ]
         )
     )
     fields["widget"] = [

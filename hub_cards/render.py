@@ -137,7 +137,11 @@ def tidy(body: str) -> str:
     """The text with at most one empty line in a row outside of code, and none at its ends."""
     parts = re.split(r"(?ms)(^(`{3,})[^\n`]*\n.*?^\2[ \t]*$)", body)
     # split yields prose, block, fence, prose, block, fence, ...
-    kept = [re.sub(r"\n[ \t]*(?:\n[ \t]*)+\n", "\n\n", part) if i % 3 == 0 else part for i, part in enumerate(parts) if i % 3 != 2]
+    kept = [
+        re.sub(r"\n[ \t]*(?:\n[ \t]*)+\n", "\n\n", part) if i % 3 == 0 else part
+        for i, part in enumerate(parts)
+        if i % 3 != 2
+    ]
     return "".join(kept).strip() + "\n"
 
 
@@ -240,7 +244,7 @@ def _scores_alt(facts: CardFacts) -> str:
     shown = []
     for row in rows:
         numbers = ", ".join(
-            f"{ {BASE: 'base', ADAPTED: 'this delta'}.get(measured.model, measured.model)} {measured.value}"
+            f"{ {BASE: 'base', ADAPTED: 'this delta'}.get(measured.model, measured.model) } {measured.value}"
             for measured in row.measurements
         )
         shown.append(f"{row.direction}: {numbers}")
@@ -248,4 +252,6 @@ def _scores_alt(facts: CardFacts) -> str:
 
 
 def _layers_alt(facts: CardFacts) -> str:
-    return f"Heat map of the change by layer: layers {wording.ranges(facts.delta.layers)} of {facts.base.n_layers} changed"
+    return (
+        f"Heat map of the change by layer: layers {wording.ranges(facts.delta.layers)} of {facts.base.n_layers} changed"
+    )

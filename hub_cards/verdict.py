@@ -24,19 +24,19 @@ def judge(rows: tuple[ScoreRow, ...]) -> tuple[Verdict, ...]:
             tasks.setdefault(row.task, {})[row.metric] = row
     verdicts = []
     for metrics in tasks.values():
-        row = next((metrics[metric] for metric in THRESHOLDS if metric in metrics), None)
-        if row is None or row.adapted is None:
+        headline = next((metrics[metric] for metric in THRESHOLDS if metric in metrics), None)
+        if headline is None or headline.adapted is None:
             continue
         verdicts.append(
             Verdict(
-                direction=row.direction,
-                source=row.source,
-                target=row.target,
-                dataset=row.dataset,
-                metric=row.metric,
-                grade=grade(row),
-                value=row.adapted.value,
-                base_value=row.base.value if row.base else None,
+                direction=headline.direction,
+                source=headline.source,
+                target=headline.target,
+                dataset=headline.dataset,
+                metric=headline.metric,
+                grade=grade(headline),
+                value=headline.adapted.value,
+                base_value=headline.base.value if headline.base else None,
             )
         )
     return tuple(verdicts)

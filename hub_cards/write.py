@@ -13,7 +13,9 @@ from toolkit.errors import CardError
 from toolkit.run_folder import RunFolder
 
 
-def write_card(run: RunFolder, *, name: str | None = None, base: Path | None = None) -> list[Path]:
+def write_card(
+    run: RunFolder, *, name: str | None = None, base: Path | None = None, out: Path | None = None
+) -> list[Path]:
     """Make or renew the card of this run; what a person has written between its markers stays.
 
     Nothing is written unless everything could be rendered. Files that have not changed are left alone.
@@ -22,6 +24,7 @@ def write_card(run: RunFolder, *, name: str | None = None, base: Path | None = N
         run: a trained run, or a downloaded delta.
         name: what the card's commands call it: the Hub id where it will be published, or a folder's name.
         base: folder of the base, from which licence, notice and policy are copied where it holds them.
+        out: folder to write into; default the run folder.
 
     Returns:
         The card and every file that belongs to it.
@@ -39,13 +42,14 @@ def write_card(run: RunFolder, *, name: str | None = None, base: Path | None = N
         if (run.root / name).is_file() and (base is None or name not in licences)
     }
     card = render(facts, figures=figures.keys(), files=licences.keys(), earlier=_earlier(run))
-    files = {run.card: card.readme.encode(), run.card_facts: card.json.encode()}
-    files |= {run.figures / name: data for name, data in figures.items()}
-    files |= {run.root / name: data for name, data in licences.items()}
-    files |= {run.eval_results / name: text.encode() for name, text in card.eval_results.items()}
+    target = RunFolder(out) if out else run
+    files = {target.card: card.readme.encode(), target.card_facts: card.json.encode()}
+    files |= {target.figures / name: data for name, data in figures.items()}
+    files |= {target.root / name: data for name, data in licences.items()}
+    files |= {target.eval_results / name: text.encode() for name, text in card.eval_results.items()}
     for path, data in files.items():
         _write(path, data)
-    _remove_stale(run, files)
+    _remove_stale(target, files)
     return list(files)
 
 

@@ -1,8 +1,8 @@
 """Sections of a card that a person has written, between markers, so that making the card again keeps them.
 
-    <!-- yours: limits -->
-    Ngoko only: the training sentences hold no krama.
-    <!-- end of yours -->
+<!-- yours: limits -->
+Ngoko only: the training sentences hold no krama.
+<!-- end of yours -->
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def read_sections(card: str) -> dict[str, str]:
     for line in card.split("\n"):
         text = line.removesuffix("\r")
         start = _START.fullmatch(text)
-        if start and name or _END.fullmatch(text) and not name:
+        if (start and name) or (_END.fullmatch(text) and not name):
             raise CardError(
                 f"the card has a marker without its partner: {text.strip()}",
                 f"close each section with {END}",

@@ -78,7 +78,9 @@ DATA = (
         licence="cc-by-sa-4.0",
         origin="human translation",
     ),
-    DataInfo(name="oasst.json", kind="instructions", role="replay", languages=("eng",), rows=7_500, fingerprint="3" * 64),
+    DataInfo(
+        name="oasst.json", kind="instructions", role="replay", languages=("eng",), rows=7_500, fingerprint="3" * 64
+    ),
 )
 SIGNATURES = {
     "chrF++": "chrF2++|nrefs:1|case:mixed|eff:yes|nc:6|nw:2|space:no|version:2.5.1|bs:1000|seed:12345",

@@ -10,6 +10,7 @@ import typer
 
 from toolkit import __version__
 from toolkit.cli import (
+    card,
     demo,
     doctor,
     evaluate,
@@ -44,6 +45,7 @@ app.command(rich_help_panel=MAKE)(recipes.recipes)
 app.command(rich_help_panel=MAKE)(select.select)
 app.command(rich_help_panel=MAKE)(train.train)
 app.command(rich_help_panel=MAKE)(evaluate.evaluate)
+app.command(rich_help_panel=MAKE)(card.card)
 app.command(rich_help_panel=LOOK)(table.table)
 app.command(rich_help_panel=MAKE)(publish.publish)
 app.command(rich_help_panel=USE)(search.search)

@@ -1,0 +1,61 @@
+"""`cogsym card`: write the card of a run from its records, or make it again."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from toolkit.cli.console import err, out
+from toolkit.errors import CogsymError
+
+if TYPE_CHECKING:
+    from toolkit.run_folder import RunFolder
+
+
+def card(
+    run: Annotated[Path, typer.Argument(help="Run folder, or the folder of a downloaded delta.")],
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write into this folder instead of the run, to look at it first.")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What its commands call it: `org/name`, or a folder's name. Default as before."),
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="Folder of the base, for its licence files; found by itself where it is here.")
+    ] = None,
+) -> None:
+    """Write the card: page, scores for the Hub, pictures and licence files, all from the run's records.
+
+    Run it again whenever the records change. What you have written between `<!-- yours: ... -->` and
+    `<!-- end of yours -->` stays.
+
+    Example: cogsym card runs/jav --name my-org/llama-2-7b-cogsym-jav
+    """
+    from hub_cards import lint, write_card
+    from toolkit.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    files = write_card(folder, name=name, base=base or _base_on_this_machine(folder), out=to)
+    for path in files:
+        out.print(escape(str(path)), soft_wrap=True)
+    if to is None:
+        for problem in lint(folder.card.read_text(encoding="utf-8"), folder.root):
+            err.print(f"[yellow]before you publish:[/] {escape(str(problem))}", soft_wrap=True)
+
+
+def _base_on_this_machine(run: RunFolder) -> Path | None:
+    """The base's folder without any download; its licence files are welcome, not needed."""
+    with suppress(CogsymError):
+        from toolkit import hub
+        from toolkit.pretrained import POCKET, base_of
+
+        info = run.read_config().base
+        if info.id != POCKET and "/" in info.id:
+            return hub.fetch_base(info.id, revision=info.revision, local_files_only=True)
+        return base_of(run)
+    return None
