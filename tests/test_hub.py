@@ -273,7 +273,7 @@ def test_the_smoke_test_gets_the_published_folder_and_its_words_are_reported(run
 
 
 def test_options_of_the_hub_are_refused_for_a_folder(run: RunFolder, tmp_path: Path) -> None:
-    with pytest.raises(HubError, match=r"exist on the Hub, but .* is a local folder"):
+    with pytest.raises(HubError, match=r"exist on the Hub, but .* is a folder"):
         publish(run, tmp_path / "published", create_pr=True)
 
 

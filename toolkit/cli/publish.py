@@ -23,6 +23,8 @@ def publish(
     create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request, or go on with yours.")] = False,
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     revision: Annotated[str | None, typer.Option(help="Branch of the repository, or refs/pr/N.")] = None,
+    collection: Annotated[str | None, typer.Option(help="Title of your collection to list it in.")] = None,
+    replaces: Annotated[str | None, typer.Option(help="Older repository, whose card will point to this one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Publish a run: check it, push it in one commit, read it back.
@@ -33,7 +35,14 @@ def publish(
     from toolkit.run_folder import RunFolder
 
     report = hub.publish(
-        RunFolder(run), target, dry_run=dry_run, create_pr=create_pr, private=private, revision=revision
+        RunFolder(run),
+        target,
+        dry_run=dry_run,
+        create_pr=create_pr,
+        private=private,
+        revision=revision,
+        collection=collection,
+        replaces=replaces,
     )
     if as_json:
         out.print_json(json.dumps(report.as_dict()))

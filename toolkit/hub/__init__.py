@@ -5,6 +5,18 @@ from __future__ import annotations
 from toolkit.hub.fetch import fetch_base, fetch_delta
 from toolkit.hub.publishing import PublishReport, publish
 from toolkit.hub.pulling import PullReport, pull
+from toolkit.hub.searching import FoundDelta, search
 from toolkit.hub.target import Target, parse_target
 
-__all__ = ["PublishReport", "PullReport", "Target", "fetch_base", "fetch_delta", "parse_target", "publish", "pull"]
+__all__ = [
+    "FoundDelta",
+    "PublishReport",
+    "PullReport",
+    "Target",
+    "fetch_base",
+    "fetch_delta",
+    "parse_target",
+    "publish",
+    "pull",
+    "search",
+]

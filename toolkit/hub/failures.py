@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
-from huggingface_hub import constants
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -54,10 +54,9 @@ def hub_errors(action: str, repo_id: str, *, writing: bool = False) -> Iterator[
 def explain(error: Exception, action: str, repo_id: str, *, writing: bool = False) -> HubError | None:
     """What to tell about this error, or None if it did not come from the Hub or the way there."""
     start = f"cannot {action}"
-    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, HfHubHTTPError):
-        error = error.__cause__  # the client looked into the cache after the Hub had refused
+    error = _unwrap(error)
     if isinstance(error, GatedRepoError):
-        return gated(repo_id)
+        return _gated(error, repo_id)
     if isinstance(error, LocalTokenNotFoundError):
         return HubError(f"{start}: you are not logged in", LOG_IN)
     if isinstance(error, OfflineModeIsEnabled):
@@ -74,14 +73,25 @@ def explain(error: Exception, action: str, repo_id: str, *, writing: bool = Fals
     if isinstance(error, HFValidationError):
         return HubError(f"{start}: {_text(error)}", "write the id as org/name")
     if _is_network(error):
-        return HubError(f"{start}: the connection to {constants.ENDPOINT} failed ({_text(error)})", AGAIN)
+        return HubError(f"{start}: the connection to the Hub failed ({_text(error)})", AGAIN)
     return None
 
 
-def gated(repo_id: str) -> HubError:
-    """The error for a repository whose licence has to be accepted first."""
-    url = f"{constants.ENDPOINT}/{repo_id}"
-    if get_token() is None:
+def _unwrap(error: Exception) -> Exception:
+    """What the Hub or the connection said, where the client wraps it: an upload's error, or a look into the cache."""
+    cause = error.__cause__
+    if isinstance(cause, Exception) and (
+        (isinstance(error, LocalEntryNotFoundError) and isinstance(cause, HfHubHTTPError))
+        or (type(error) is RuntimeError and _is_network(cause))
+    ):
+        return cause
+    return error
+
+
+def _gated(error: GatedRepoError, repo_id: str) -> HubError:
+    asked = urlsplit(str(error.response.url))
+    url = f"{asked.scheme}://{asked.netloc}/{repo_id}"
+    if _token() is None:
         message = f"{repo_id} is gated, and you are not logged in"
     else:
         message = f"{repo_id} is gated, and your account has no access to it yet"

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import HubError
+from huggingface_hub import HfApi
+from huggingface_hub.utils import get_token
+
+from toolkit.errors import CogsymError, HubError
 from toolkit.hub.checks import Check, check_run, failed
+from toolkit.hub.client import hub_client
 from toolkit.hub.contents import Contents, PublishedFile, list_contents
+from toolkit.hub.failures import LOG_IN, hub_errors
 from toolkit.hub.local import check_replaceable, publish_locally, same_contents
+from toolkit.hub.push import plan_push, push, verify_pushed
+from toolkit.hub.remote import RemoteState, validate_on_hub
+from toolkit.hub.surroundings import add_to_collection, point_to_new_version
 from toolkit.hub.target import Target, parse_target
 from toolkit.run_folder import RunFolder
 
@@ -42,7 +50,7 @@ class PublishReport:
     smoke: str | None = None
     """What the smoke test said, where one was given."""
     notes: tuple[str, ...] = field(default=())
-    """What did not work and did no harm."""
+    """What was done around it, or did not work and did no harm."""
 
     @property
     def ok(self) -> bool:
@@ -70,6 +78,10 @@ def publish(
     private: bool = False,
     revision: str | None = None,
     smoke: Smoke | None = None,
+    verify: bool = True,
+    collection: str | None = None,
+    replaces: str | None = None,
+    endpoint: str | None = None,
 ) -> PublishReport:
     """Publish a run to a local folder or to the Hub.
 
@@ -81,6 +93,10 @@ def publish(
         private: make a repository that has to be created private.
         revision: branch of the Hub repository, created where it is missing, or `refs/pr/N`.
         smoke: called with a fresh copy of what was published.
+        verify: download what was published afresh, and hash it.
+        collection: title of a collection of the target's owner, made where it is missing, to list the repository in.
+        replaces: older Hub repository, whose card will point to this one.
+        endpoint: address of the Hub; default HF_ENDPOINT, else the public one.
 
     Raises:
         HubError: if a check fails, or the Hub refuses.
@@ -93,9 +109,19 @@ def publish(
     if not report.ok and not dry_run:
         raise refusal(run, checks)
     if place.folder is not None:
-        _refuse_hub_options(place, create_pr=create_pr, private=private, revision=revision)
+        _refuse_hub_options(place, create_pr, private, revision, collection, replaces)
         return _to_folder(place.folder, contents, report, smoke)
-    raise NotImplementedError
+    assert place.repo_id is not None
+    if not report.ok:
+        return report
+    api = hub_client(endpoint)
+    with hub_errors(f"publish to {place.repo_id}", place.repo_id, writing=True):
+        hub = _HubPush(api, place.repo_id, run, contents, create_pr=create_pr, private=private, revision=revision)
+        if dry_run:
+            return hub.plan(report)[0]
+        report = hub.push(report, smoke, verify=verify)
+    # A pull request is no publication yet, so nothing points to it.
+    return report if report.pull_request else replace(report, notes=hub.update_surroundings(collection, replaces))
 
 
 def refusal(run: RunFolder, checks: tuple[Check, ...]) -> HubError:
@@ -107,10 +133,10 @@ def refusal(run: RunFolder, checks: tuple[Check, ...]) -> HubError:
     )
 
 
-def _refuse_hub_options(place: Target, *, create_pr: bool, private: bool, revision: str | None) -> None:
-    if create_pr or private or revision:
+def _refuse_hub_options(place: Target, *options: object) -> None:
+    if any(options):
         raise HubError(
-            f"pull requests, private repositories and revisions exist on the Hub, but {place} is a local folder",
+            f"pull requests, private repositories, revisions and collections exist on the Hub, but {place} is a folder",
             "leave these options out, or publish to org/name",
         )
 
@@ -118,22 +144,100 @@ def _refuse_hub_options(place: Target, *, create_pr: bool, private: bool, revisi
 def _to_folder(folder: Path, contents: Contents, report: PublishReport, smoke: Smoke | None) -> PublishReport:
     """Publish into a folder, then read it back."""
     check_replaceable(folder)
-    changed = not same_contents(folder, contents)
     before = {file.path: file for file in list_contents(folder).files} if folder.is_dir() else {}
     uploads = tuple(f.path for f in contents.files if f.path not in before or before[f.path].sha256 != f.sha256)
     deletions = tuple(sorted(set(before) - {file.path for file in contents.files}))
-    found = {"changed": changed, "uploads": uploads, "deletions": deletions, "url": str(folder)}
+    report = replace(report, uploads=uploads, deletions=deletions, url=str(folder))
     if report.dry_run:
-        return _with(report, found | {"changed": False})
+        return report
+    changed = not same_contents(folder, contents)
     if changed:
         publish_locally(folder, contents)
         if not same_contents(folder, contents):
             raise HubError(f"{folder} does not hold what was just written to it", "check the disk, and publish again")
-    found |= {"verified_files": len(contents.files), "smoke": smoke(folder) if smoke else None}
-    return _with(report, found)
+    said = smoke(folder) if smoke else None
+    return replace(report, changed=changed, verified_files=len(contents.files), smoke=said)
 
 
-def _with(report: PublishReport, changes: dict[str, Any]) -> PublishReport:
-    from dataclasses import replace
+@dataclass(frozen=True)
+class _HubPush:
+    """One publication to one Hub repository."""
 
-    return replace(report, **changes)
+    api: HfApi
+    repo_id: str
+    run: RunFolder
+    contents: Contents
+    _: KW_ONLY
+    create_pr: bool
+    private: bool
+    revision: str | None
+
+    def plan(self, report: PublishReport) -> tuple[PublishReport, RemoteState]:
+        """What would change there, and what the Hub thinks of the card; writes nothing."""
+        complaints = validate_on_hub(self.api, self.run.card.read_text(encoding="utf-8"))
+        state = plan_push(self.api, self.repo_id, title=self._title, create_pr=self.create_pr, revision=self.revision)
+        report = replace(
+            report,
+            checks=(*report.checks, Check("card, by the Hub", complaints)),
+            uploads=tuple(file.path for file in state.uploads(self.contents)),
+            deletions=state.deletions(self.contents),
+            url=f"{self.api.endpoint}/{self.repo_id}",
+            pull_request=state.pull_request,
+        )
+        return report, state
+
+    def push(self, report: PublishReport, smoke: Smoke | None, *, verify: bool) -> PublishReport:
+        """Plan, push in one commit, read back."""
+        if get_token() is None:
+            raise HubError(f"cannot publish to {self.repo_id}: you are not logged in", LOG_IN)
+        report, state = self.plan(report)
+        if not report.ok:
+            raise refusal(self.run, report.checks)
+        pushed = push(
+            self.api,
+            self.repo_id,
+            self.contents,
+            state,
+            title=self._title,
+            create_pr=self.create_pr,
+            private=self.private,
+        )
+        report = replace(
+            report, changed=pushed.changed, url=pushed.url, commit=pushed.commit, pull_request=pushed.pull_request
+        )
+        if verify or smoke:
+            verified, said = verify_pushed(self.api, self.repo_id, pushed.commit, self.contents, smoke)
+            report = replace(report, verified_files=verified, smoke=said)
+        return report
+
+    def update_surroundings(self, collection: str | None, replaces: str | None) -> tuple[str, ...]:
+        """List it in the collection, and point to it from the older card; where that fails, say so and go on."""
+        notes = []
+        if collection:
+            try:
+                with hub_errors(f"update the collection '{collection}'", collection, writing=True):
+                    place = add_to_collection(self.api, collection, self.repo_id, _summary(self.run))
+                notes.append(f"listed in {place}")
+            except CogsymError as error:
+                notes.append(str(error))
+        if replaces:
+            try:
+                with hub_errors(f"point from {replaces} to the new version", replaces, writing=True):
+                    point_to_new_version(self.api, replaces, self.repo_id)
+                notes.append(f"{replaces} points to {self.repo_id}")
+            except CogsymError as error:
+                notes.append(str(error))
+        return tuple(notes)
+
+    @property
+    def _title(self) -> str:
+        """The same for every version, as a pull request is found again by it."""
+        return f"Publish the CogSym delta for {self.run.read_config().language}"
+
+
+def _summary(run: RunFolder) -> str:
+    """Language, base and scores in one line, for lists."""
+    config = run.read_config()
+    adapted = [record for record in run.read_evaluations() if record.model == "adapted" and record.role == "target"]
+    scores = [f"{r.direction} {score.metric} {score.value:.1f}" for r in adapted for score in r.scores[:1]]
+    return f"{config.language} on {config.base.id}: {', '.join(scores) or 'not measured'}"

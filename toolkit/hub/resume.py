@@ -2,7 +2,7 @@
 
 The Hub's client resumes within one call, but starts a file again when the process ends, and a delta is one file of up
 to a gigabyte. So large files are fetched here into the cache's `blobs` folder, under the name that the client gives
-them; it then finds them there and only links them.
+them; it then finds them there and only links them. The client writes in blocks of 10 MB: what is lost is at most that.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def _fetch_blob(api: HfApi, url: str, file: RepoFile, blobs: Path) -> None:
         if blob.exists():
             return
         partial = blobs / f"{blob.name}.cogsym.incomplete"
+        if partial.exists() and partial.stat().st_size > file.size:
+            partial.unlink()
         with partial.open("ab") as stream:
-            if stream.tell() > file.size:
-                stream.truncate(0)
             if stream.tell() < file.size:
                 http_get(
                     url,

@@ -1,0 +1,235 @@
+"""Publishing when the connection breaks at any point, and when the Hub says no: never half, always with advice."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hub_server import TOKEN, Fault, HubServer, Lose, Refuse, Status
+from huggingface_hub import constants
+from published_run import make_run
+
+from toolkit.errors import HubError
+from toolkit.hub import publish, pull, search
+from toolkit.run_folder import RunFolder
+
+pytest_plugins = ("hub_server.fixtures",)
+REPO = "org/tiny-jav"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return make_run(tmp_path / "run")
+
+
+def contents(run: RunFolder) -> dict[str, bytes]:
+    private = ("checkpoints", "trained", "tasks", "recipe.yaml", "metrics.jsonl")
+    paths = [path for path in run.root.rglob("*") if path.is_file()]
+    named = {path.relative_to(run.root).as_posix(): path.read_bytes() for path in paths}
+    return {path: content for path, content in named.items() if not path.startswith(private)}
+
+
+def slim(run: RunFolder, delta: bytes = b"delta", score: float = 71.234) -> RunFolder:
+    """The smallest run that may be published, so that all its requests can be cut one by one."""
+    shutil.rmtree(run.root)
+    made = make_run(run.root, delta=delta, score=score)
+    for folder in (made.samples, made.figures, made.evaluation_records):
+        shutil.rmtree(folder)
+    (made.root / "NOTICE.txt").unlink()
+    card = made.card.read_text()
+    made.card.write_text(card[: card.index("model-index")] + f"---\n# Javanese, {score}\n")
+    return made
+
+
+def requests_of_a_publish(hub: HubServer, run: RunFolder, repo_id: str, **options: bool) -> int:
+    hub.faults.clear()
+    publish(run, repo_id, endpoint=hub.endpoint, **options)  # type: ignore[arg-type]
+    return len(hub.faults.requests)
+
+
+@pytest.mark.parametrize("fault", [Refuse(), Lose(), Status(503)], ids=["refused", "answer lost", "503"])
+def test_cut_at_any_request_a_first_publish_leaves_all_or_nothing(hub: HubServer, run: RunFolder, fault: Fault) -> None:
+    slim(run)
+    total = requests_of_a_publish(hub, run, "org/rehearsal")
+    assert total > 15
+    for number in range(total):
+        repo_id = f"org/cut-{number}"
+        hub.store.reset()
+        hub.faults.clear()
+        hub.faults.from_request(number, fault)
+        with pytest.raises(HubError, match="run the same command again"):
+            publish(run, repo_id, endpoint=hub.endpoint)
+        if repo_id in hub.store.repositories:
+            assert hub.store.files(repo_id) in ({}, contents(run)), f"half a publication after request {number}"
+        hub.faults.clear()
+        publish(run, repo_id, verify=False, endpoint=hub.endpoint)
+        assert hub.store.files(repo_id) == contents(run)
+        assert len(hub.store.repositories[repo_id].commits) == 2, f"two commits after a cut at request {number}"
+
+
+@pytest.mark.parametrize("fault", [Refuse(), Lose()], ids=["refused", "answer lost"])
+@pytest.mark.parametrize("create_pr", [False, True], ids=["commit", "pull request"])
+def test_cut_at_any_request_a_new_version_is_there_whole_or_not_at_all(
+    hub: HubServer, run: RunFolder, fault: Fault, create_pr: bool
+) -> None:
+    old = contents(slim(run))
+    new = contents(slim(run, b"a newer delta", 75.5))
+    hub.store.add_files("org/rehearsal", old)
+    total = requests_of_a_publish(hub, run, "org/rehearsal", create_pr=create_pr)
+    ref = "refs/pr/1" if create_pr else "main"
+    for number in range(total):
+        repo_id = f"org/cut-{number}"
+        hub.faults.clear()
+        hub.store.reset()
+        hub.store.add_files(repo_id, old)
+        hub.faults.from_request(number, fault)
+        with pytest.raises(HubError, match="run the same command again"):
+            publish(run, repo_id, create_pr=create_pr, endpoint=hub.endpoint)
+        repository = hub.store.repositories[repo_id]
+        states = [hub.store.files(repo_id, name) for name in repository.refs]
+        assert all(state in (old, new) for state in states), f"half a version after request {number}"
+        hub.faults.clear()
+        publish(run, repo_id, create_pr=create_pr, verify=False, endpoint=hub.endpoint)
+        assert hub.store.files(repo_id, ref) == new
+        assert hub.store.files(repo_id) == (old if create_pr else new)
+        assert len(repository.pulls) == int(create_pr), f"a second pull request after a cut at request {number}"
+        assert len(repository.commits) == 3
+
+
+def test_what_was_uploaded_before_a_cut_is_not_uploaded_again(hub: HubServer, run: RunFolder) -> None:
+    hub.faults.always("POST", "/commit/", Refuse())
+    with pytest.raises(HubError, match="run the same command again: it goes on where it stopped"):
+        publish(run, REPO, endpoint=hub.endpoint)
+    assert len([r for r in hub.faults.requests if r.method == "PUT"]) == 2  # the delta and one figure
+    hub.faults.clear()
+    publish(run, REPO, endpoint=hub.endpoint)
+    assert not [r for r in hub.faults.requests if r.method == "PUT"]
+
+
+def test_a_hiccup_of_the_storage_is_not_even_noticed(hub: HubServer, run: RunFolder) -> None:
+    hub.faults.once("PUT", "/upload/", Status(500))
+    assert publish(run, REPO, endpoint=hub.endpoint).changed
+
+
+REFUSALS = [
+    (Status(401), "the Hub does not accept your token", "renew it with `hf auth login`"),
+    (Status(403, "Forbidden"), r"you have no permission for org/tiny-jav \(Forbidden\)", "publish with --create-pr"),
+    (Status(404, "gone", "RepoNotFound"), "org/tiny-jav does not exist, or your account", "check the spelling"),
+    (Status(409), "somebody else changed org/tiny-jav in the meantime", "nothing of yours was written"),
+    (Status(412), "somebody else changed org/tiny-jav in the meantime", "nothing of yours was written"),
+    (Status(413, "too large"), r"the Hub refused it \(413\) \(too large\)", "correct what it names"),
+    (Status(416), "a file changed while it was being downloaded", "run the same command again"),
+    (Status(429), "too many requests in a short time", "wait five minutes, then run the same command again"),
+    (Status(500, "oops"), r"the Hub has a fault \(500\) \(oops\)", "wait a little, then run the same command again"),
+    (Status(504), r"the Hub has a fault \(504\)", "wait a little"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message", "hint"), REFUSALS, ids=[str(fault.code) for fault, *_ in REFUSALS])
+def test_every_refusal_of_a_commit_says_what_to_do(
+    hub: HubServer, run: RunFolder, fault: Status, message: str, hint: str
+) -> None:
+    hub.faults.always("POST", "/commit/", fault)
+    with pytest.raises(HubError, match="cannot publish to org/tiny-jav: " + message) as caught:
+        publish(run, REPO, endpoint=hub.endpoint)
+    assert hint in (caught.value.hint or "")
+    assert hub.store.files(REPO) == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "part"),
+    [("GET", "/api/models/"), ("POST", "/repos/create"), ("POST", "/preupload/"), ("POST", "/lfs/objects/batch")],
+)
+def test_a_lack_of_rights_is_told_wherever_it_shows(hub: HubServer, run: RunFolder, method: str, part: str) -> None:
+    hub.faults.always(method, part, Status(403, "Forbidden"))
+    with pytest.raises(HubError, match="you have no permission for org/tiny-jav"):
+        publish(run, REPO, endpoint=hub.endpoint)
+
+
+def test_a_foreign_organisation_is_told_apart(hub: HubServer, run: RunFolder) -> None:
+    with pytest.raises(HubError, match=r"no permission for eve/jav .*rights to create a model under the namespace eve"):
+        publish(run, "eve/jav", endpoint=hub.endpoint)
+
+
+def test_without_a_login_nothing_is_sent(hub: HubServer, run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(HubError, match="cannot publish to org/tiny-jav: you are not logged in") as caught:
+        publish(run, REPO, endpoint=hub.endpoint)
+    assert "hf auth login" in (caught.value.hint or "")
+    assert hub.faults.requests == []
+
+
+def test_a_wrong_token_is_named_as_such_but_never_shown(
+    hub: HubServer, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_" + "wRoNg" * 8)
+    with pytest.raises(HubError, match="does not accept your token") as caught:
+        publish(run, REPO, endpoint=hub.endpoint)
+    assert "wRoNg" not in str(caught.value)
+
+
+def test_offline_mode_says_so(hub: HubServer, run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(HubError, match="offline mode is on") as caught:
+        publish(run, REPO, endpoint=hub.endpoint)
+    assert "unset HF_HUB_OFFLINE" in (caught.value.hint or "")
+
+
+def test_a_server_that_is_not_there_says_so(hub: HubServer, run: RunFolder) -> None:
+    hub.close()
+    with pytest.raises(HubError, match=r"cannot publish to org/tiny-jav: the connection .* failed"):
+        publish(run, REPO, endpoint=hub.endpoint)
+
+
+def errors_of_all_kinds(hub: HubServer, run: RunFolder) -> Iterator[str]:
+    """Everything that a user can be told while publishing and fetching fails in every way."""
+    faults: list[Fault] = [Refuse(), *(fault for fault, *_ in REFUSALS)]
+    for fault in faults:
+        hub.faults.rule = lambda request, fault=fault: fault  # type: ignore[misc]
+        for attempt in (
+            lambda: publish(run, REPO, endpoint=hub.endpoint),
+            lambda: pull(REPO, cache_dir=run.root / "fresh", endpoint=hub.endpoint),
+            lambda: search(endpoint=hub.endpoint),
+        ):
+            with pytest.raises(HubError) as caught:
+                attempt()
+            yield str(caught.value)
+            # A traceback shows these.
+            yield repr(caught.value.__cause__)
+
+
+def test_the_token_is_in_nothing_that_is_written_or_told(
+    hub: HubServer,
+    run: RunFolder,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        publish(run, REPO, endpoint=hub.endpoint)
+        pull(REPO, out=tmp_path / "pulled", endpoint=hub.endpoint)
+        told = list(errors_of_all_kinds(hub, run))
+    assert len(told) == 66
+    assert any(request.token == TOKEN for request in hub.faults.requests), "the token was in use"
+    assert not any(TOKEN in text for text in told)
+    assert TOKEN not in caplog.text
+    assert not any(TOKEN in text for text in capfd.readouterr())
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 30
+    assert [path for path in written if TOKEN.encode() in path.read_bytes()] == []
+
+
+def test_a_token_that_the_hub_itself_repeats_is_hidden(hub: HubServer, run: RunFolder) -> None:
+    hub.faults.rule = lambda request: Status(400, f"your token {TOKEN} is bad")
+    with pytest.raises(HubError, match=r"the Hub refused it \(400\) \(your token \[token hidden\] is bad\)"):
+        publish(run, REPO, endpoint=hub.endpoint)
+
+
+def test_the_token_never_goes_to_the_storage_of_another_origin(hub: HubServer, run: RunFolder) -> None:
+    publish(run, REPO, endpoint=hub.endpoint)
+    elsewhere = [request for request in hub.faults.requests if request.host.startswith("localhost")]
+    assert elsewhere
+    assert all(request.token is None for request in elsewhere)
