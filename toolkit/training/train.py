@@ -192,7 +192,7 @@ def _arguments(recipe: Recipe, run: RunFolder, examples: int) -> TrainingArgumen
         save_strategy="steps",
         save_steps=recipe.checkpoint_steps,
         save_total_limit=2,
-        logging_steps=min(10, steps),
+        logging_steps=max(1, min(10, steps // 20)),
         logging_nan_inf_filter=False,
         include_num_input_tokens_seen="non_padding",
         remove_unused_columns=False,
