@@ -1,0 +1,218 @@
+"""What is known about a translation's model, as HTML from the delta's records; the unmeasured is left out."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from catalogue import Catalogue
+from interface_texts import say
+
+from toolkit.errors import CogsymError
+from toolkit.languages import Direction, get_language
+from toolkit.records import DeltaInfo, EvaluationRecord, Score
+from toolkit.routing import BASE, METRIC, Adaptation
+
+WEAK_CHRF = 40.0  # below, fewer than half of the words are usually right
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+
+
+def direction_facts(catalogue: Catalogue, direction: Direction | None, interface: str) -> str:
+    """The facts of the model that serves a direction, with a warning where it is weak."""
+    if direction is None:
+        return ""
+    adaptation = catalogue.adaptation(direction)
+    record = _record(catalogue, direction, "adapted" if adaptation else BASE)
+    rows = [(say(interface, "fact_model"), _model_name(adaptation, interface))]
+    rows += _quality(catalogue, direction, adaptation, record, interface)
+    base = catalogue.translator.base_id
+    rows.append((say(interface, "fact_base"), _hub_link(base)))
+    if adaptation:
+        rows += _size(adaptation, interface)
+        if adaptation.config.base.licence:
+            rows.append((say(interface, "fact_licence"), escape(adaptation.config.base.licence)))
+    body = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in rows)
+    warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in _warnings(base, record, interface))
+    return f'<section class="facts" aria-label="{escape(say(interface, "facts"))}">{warnings}<dl>{body}</dl></section>'
+
+
+def skipped_notes(catalogue: Catalogue, interface: str) -> str:
+    """One note for each delta that the page goes without."""
+    return "".join(
+        f'<p class="warning" role="status">{escape(say(interface, "skipped", name=one.name, reason=one.reason))}</p>'
+        for one in catalogue.skipped
+    )
+
+
+def languages_table(catalogue: Catalogue, interface: str) -> str:
+    """Every direction with its scores before and after."""
+    head = "".join(
+        f'<th scope="col">{escape(say(interface, f"column_{name}"))}</th>'
+        for name in ("direction", "before", "after", "sentences", "model")
+    )
+    rows = []
+    for direction in catalogue.translator.directions:
+        adaptation = catalogue.adaptation(direction)
+        before = _record(catalogue, direction, BASE)
+        after = _record(catalogue, direction, "adapted")
+        cells = (
+            _bar(before, interface),
+            _bar(after, interface),
+            str((after or before).n) if after or before else "",
+            _model_name(adaptation, interface),
+        )
+        names = '<span aria-hidden="true">→</span>'.join(map(_language_name, (direction.source, direction.target)))
+        rows.append(f'<tr><th scope="row">{names}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    notes = f"<p>{escape(say(interface, 'languages_intro'))}</p>"
+    last = f"<p>{_code(escape(say(interface, 'add_yours')))}</p>"
+    table = f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return f'{notes}<div class="scroll">{table}</div>{last}'
+
+
+def what_changed(catalogue: Catalogue, interface: str) -> str:
+    """For each delta, how far each part of each layer moved: root mean square of the change, dark is more."""
+    maps = [
+        change_map(info, adaptation.language.names.own, interface)
+        for adaptation in catalogue.translator.adaptations.values()
+        if (info := _delta_info(adaptation))
+    ]
+    return "".join(maps) or f"<p>{escape(say(interface, 'changes_none'))}</p>"
+
+
+def change_map(info: DeltaInfo, language: str, interface: str) -> str:
+    """The heat map of one delta: a row for each part, a column for each layer."""
+    n_layers = info.base.n_layers
+    parts: dict[str, dict[int, float]] = {}
+    outside: dict[str, float] = {}
+    for tensor in info.tensors:
+        if tensor.layer is None:
+            outside[tensor.name.removesuffix(".weight").removeprefix("model.")] = tensor.rms
+        else:
+            part = re.sub(r"^.*?layers\.\d+\.", "", tensor.name).removesuffix(".weight").rpartition(".")[2]
+            parts.setdefault(part, {})[tensor.layer] = tensor.rms
+    most = max([tensor.rms for tensor in info.tensors], default=0.0) or 1.0
+    layer = say(interface, "layer")
+    head = "".join(f'<th scope="col" title="{escape(layer)} {n}">{n}</th>' for n in range(n_layers))
+    rows = "".join(
+        f'<tr><th scope="row">{escape(part)}</th>'
+        + "".join(_heat(moved.get(n, 0.0), most, f"{part}, {layer} {n}") for n in range(n_layers))
+        + "</tr>"
+        for part, moved in parts.items()
+    )
+    loose = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{_heat(rms, most, name)}</tr>' for name, rms in outside.items()
+    )
+    intro = escape(say(interface, "changes_intro", language=language))
+    grid = f'<table class="heat"><thead><tr><th>{escape(layer)}</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    caption = escape(say(interface, "part_outer"))
+    rest = f'<table class="heat"><caption>{caption}</caption><tbody>{loose}</tbody></table>'
+    return f'<h3>{escape(language)}</h3><p>{intro}</p><div class="scroll">{grid}{rest if loose else ""}</div>'
+
+
+def _record(catalogue: Catalogue, direction: Direction, model: str) -> EvaluationRecord | None:
+    """The evaluation of the base, or of the delta that serves the direction, in that direction."""
+    serving = catalogue.adaptation(direction)
+    adaptations = [serving] if serving else list(catalogue.translator.adaptations.values())
+    if model != BASE and serving is None:
+        return None
+    for adaptation in adaptations:
+        for record in adaptation.evaluations:
+            if record.model == model and record.direction == str(direction) and record.score(METRIC):
+                return record
+    return None
+
+
+def _quality(
+    catalogue: Catalogue,
+    direction: Direction,
+    adaptation: Adaptation | None,
+    record: EvaluationRecord | None,
+    interface: str,
+) -> list[tuple[str, str]]:
+    score = record.score(METRIC) if record else None
+    if record is None or score is None:
+        return []
+    lines = [f"<strong>{escape(METRIC)} {_number(score)}</strong>"]
+    before = _record(catalogue, direction, BASE) if adaptation else None
+    if before and (base_score := before.score(METRIC)):
+        lines.append(escape(say(interface, "fact_before", value=_number(base_score))))
+    lines.append(escape(say(interface, "fact_sentences", n=record.n, dataset=record.dataset)))
+    return [(say(interface, "fact_quality"), f'<span title="{escape(score.signature)}">{"<br>".join(lines)}</span>')]
+
+
+def _size(adaptation: Adaptation, interface: str) -> list[tuple[str, str]]:
+    info = _delta_info(adaptation)
+    if info is None:
+        return []
+    share = f"{adaptation.config.selection.share:.0%}"
+    return [
+        (
+            say(interface, "fact_size"),
+            escape(say(interface, "fact_size_of", size=_megabytes(info.size_bytes), share=share)),
+        )
+    ]
+
+
+def _warnings(base: str, record: EvaluationRecord | None, interface: str) -> list[str]:
+    found = []
+    score = record.score(METRIC) if record else None
+    if score is None:
+        found.append(say(interface, "unmeasured"))
+    elif score.value < WEAK_CHRF:
+        found.append(say(interface, "weak"))
+    if base == "pocket":
+        found.append(say(interface, "pocket"))
+    return found
+
+
+def _model_name(adaptation: Adaptation | None, interface: str) -> str:
+    if adaptation is None:
+        return escape(say(interface, "by_base"))
+    name = escape(say(interface, "by_delta", language=adaptation.language.names.own))
+    return f"{name} <code>{escape(adaptation.name)}</code>"
+
+
+def _delta_info(adaptation: Adaptation) -> DeltaInfo | None:
+    try:
+        return adaptation.run.read_delta_info()
+    except CogsymError:
+        return None
+
+
+def _bar(record: EvaluationRecord | None, interface: str) -> str:
+    score = record.score(METRIC) if record else None
+    if score is None:
+        return f'<span class="quiet">{escape(say(interface, "not_measured"))}</span>'
+    width = min(100.0, max(0.0, score.value))
+    bar = f'<span class="bar" aria-hidden="true"><i style="width:{width:.0f}%"></i></span>'
+    return f'<span title="{escape(score.signature)}">{escape(_number(score))}</span>{bar}'
+
+
+def _heat(rms: float, most: float, title: str) -> str:
+    # The square root brings small changes out of the white.
+    return f'<td style="--heat:{(rms / most) ** 0.5:.3f}" title="{escape(title)}: {rms:.2e}"></td>'
+
+
+def _number(score: Score) -> str:
+    if score.low is None or score.high is None:
+        return f"{score.value:.1f}"
+    return f"{score.value:.1f} ({score.low:.1f}–{score.high:.1f})"
+
+
+def _language_name(code: str) -> str:
+    language = get_language(code)
+    return f'<span lang="{escape(language.hub_code)}">{escape(language.names.own)}</span>'
+
+
+def _hub_link(name: str) -> str:
+    if not _HUB_ID.fullmatch(name):
+        return f"<code>{escape(name)}</code>"
+    return f'<a href="https://huggingface.co/{escape(name)}" rel="noopener" target="_blank">{escape(name)}</a>'
+
+
+def _code(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.2f} GB"

@@ -1,0 +1,176 @@
+"""Everything the page says, in English and Indonesian."""
+
+from __future__ import annotations
+
+import re
+
+_FIELD = re.compile(r"\{(\w+)\}")
+
+ENGLISH = {
+    "title": "CogSym translator",
+    "tagline": "Try the languages that a model has newly learned.",
+    "tab_translate": "Translate",
+    "tab_languages": "Languages",
+    "tab_changes": "What changed",
+    "from": "From",
+    "to": "To",
+    "swap": "Swap languages",
+    "source": "Text",
+    "source_hint": "Write or paste something…",
+    "translation": "Translation",
+    "base_translation": "Without the adaptation",
+    "translate": "Translate",
+    "stop": "Stop",
+    "copy_link": "Copy link",
+    "link_copied": "Link copied",
+    "compare": "Show what the model said before it learned the language",
+    "try": "Try one",
+    "counter": "{count} of {limit}",
+    "working": "Translating…",
+    "stopped": "Stopped. Your text is still here.",
+    "nothing": "Write something first.",
+    "too_many": "That is {count} characters, and at most {limit} fit on this page. Nothing was lost: shorten it, or "
+    "translate it in parts.",
+    "too_long": "One sentence has {count} tokens, and at most {limit} fit: “{sentence}”. Divide it with full stops or "
+    "line breaks.",
+    "no_direction": "No model here translates from {source} to {target}.",
+    "failed": "Something went wrong here, and it is not your text. Please try again.",
+    "unended": "The model found no end for: “{sentence}”. What is shown may go astray.",
+    "speed": "{seconds} s · {speed} tokens/s",
+    "by_delta": "{language} adaptation",
+    "by_base": "The unadapted base, which knows both languages",
+    "facts": "About this translation",
+    "fact_model": "Translated by",
+    "fact_base": "Base",
+    "fact_quality": "Quality",
+    "fact_before": "before: {value}",
+    "fact_sentences": "{n} sentences, {dataset}",
+    "fact_size": "Delta",
+    "fact_size_of": "{size}, {share} of the weights trained",
+    "fact_licence": "Licence of the base",
+    "fact_card": "Card",
+    "weak": "This direction is weak: expect wrong words and invented ones. Do not rely on it.",
+    "unmeasured": "Nobody has measured this direction yet.",
+    "pocket": "This is the pocket model: it knows a small phrasebook, and little beyond it.",
+    "skipped": "Left out: {name}. {reason}",
+    "helpful": "Good translation",
+    "unhelpful": "Poor translation",
+    "suggest": "Suggest a better translation",
+    "suggestion": "Your translation",
+    "send": "Send",
+    "consent": "What you send (the text, the translation and your suggestion) is stored with the languages and the "
+    "model's name, without your name or address, to improve open language data. Send nothing private.",
+    "thanks": "Thank you! That was stored.",
+    "known_already": "You have told us that already. Thank you!",
+    "slow_down": "That is a lot at once. Please wait a minute.",
+    "nothing_to_rate": "Translate something first.",
+    "feedback_failed": "It could not be stored. Your text is still here; please try again later.",
+    "column_direction": "Direction",
+    "column_before": "Before",
+    "column_after": "After",
+    "column_model": "Model",
+    "column_sentences": "Sentences",
+    "not_measured": "not measured",
+    "languages_intro": "chrF++ on held-out sentences, with 95% intervals where they were computed: 0 is nothing in "
+    "common, 100 the same text.",
+    "add_yours": "Is your language missing? It takes sentences with their translation, one file that describes the "
+    "language, and `cogsym train`.",
+    "changes_intro": "How far each part of the model moved when it learned {language}. Dark is much, white is not at "
+    "all: the adaptation trains the outermost layers and leaves the middle as it was.",
+    "changes_none": "There is no record of what changed.",
+    "part_outer": "Outside the layers",
+    "layer": "Layer",
+}
+
+INDONESIAN = {
+    "title": "Penerjemah CogSym",
+    "tagline": "Cobalah bahasa-bahasa yang baru saja dipelajari sebuah model.",
+    "tab_translate": "Terjemahkan",
+    "tab_languages": "Bahasa",
+    "tab_changes": "Yang berubah",
+    "from": "Dari",
+    "to": "Ke",
+    "swap": "Tukar bahasa",
+    "source": "Teks",
+    "source_hint": "Tulis atau tempel sesuatu…",
+    "translation": "Terjemahan",
+    "base_translation": "Tanpa adaptasi",
+    "translate": "Terjemahkan",
+    "stop": "Hentikan",
+    "copy_link": "Salin tautan",
+    "link_copied": "Tautan disalin",
+    "compare": "Tampilkan jawaban model sebelum belajar bahasa ini",
+    "try": "Coba salah satu",
+    "counter": "{count} dari {limit}",
+    "working": "Menerjemahkan…",
+    "stopped": "Dihentikan. Teks Anda masih ada.",
+    "nothing": "Tulislah sesuatu dulu.",
+    "too_many": "Teks ini {count} karakter, sedangkan halaman ini memuat paling banyak {limit}. Tidak ada yang hilang: "
+    "pendekkan, atau terjemahkan sebagian demi sebagian.",
+    "too_long": "Satu kalimat berisi {count} token, sedangkan paling banyak {limit}: “{sentence}”. Bagilah dengan "
+    "titik atau baris baru.",
+    "no_direction": "Belum ada model di sini yang menerjemahkan dari {source} ke {target}.",
+    "failed": "Ada yang salah di sini, bukan pada teks Anda. Silakan coba lagi.",
+    "unended": "Model tidak menemukan akhir untuk: “{sentence}”. Yang tampil mungkin keliru.",
+    "speed": "{seconds} dtk · {speed} token/dtk",
+    "by_delta": "Adaptasi {language}",
+    "by_base": "Model dasar tanpa adaptasi, yang mengenal kedua bahasa",
+    "facts": "Tentang terjemahan ini",
+    "fact_model": "Diterjemahkan oleh",
+    "fact_base": "Model dasar",
+    "fact_quality": "Mutu",
+    "fact_before": "sebelumnya: {value}",
+    "fact_sentences": "{n} kalimat, {dataset}",
+    "fact_size": "Delta",
+    "fact_size_of": "{size}, {share} dari bobot dilatih",
+    "fact_licence": "Lisensi model dasar",
+    "fact_card": "Kartu",
+    "weak": "Arah ini lemah: akan ada kata yang salah atau karangan. Jangan diandalkan.",
+    "unmeasured": "Arah ini belum pernah diukur.",
+    "pocket": "Ini model saku: ia hanya mengenal buku frasa kecil, dan sedikit di luar itu.",
+    "skipped": "Tidak disertakan: {name}. {reason}",
+    "helpful": "Terjemahan baik",
+    "unhelpful": "Terjemahan kurang baik",
+    "suggest": "Usulkan terjemahan yang lebih baik",
+    "suggestion": "Terjemahan Anda",
+    "send": "Kirim",
+    "consent": "Yang Anda kirim (teks, terjemahan dan usulan Anda) disimpan bersama bahasa dan nama modelnya, tanpa "
+    "nama atau alamat Anda, untuk memperbaiki data bahasa terbuka. Jangan kirim hal pribadi.",
+    "thanks": "Terima kasih! Sudah disimpan.",
+    "known_already": "Anda sudah memberi tahu kami. Terima kasih!",
+    "slow_down": "Terlalu banyak sekaligus. Tunggulah semenit.",
+    "nothing_to_rate": "Terjemahkan sesuatu dulu.",
+    "feedback_failed": "Tidak dapat disimpan. Teks Anda masih ada; silakan coba lagi nanti.",
+    "column_direction": "Arah",
+    "column_before": "Sebelum",
+    "column_after": "Sesudah",
+    "column_model": "Model",
+    "column_sentences": "Kalimat",
+    "not_measured": "belum diukur",
+    "languages_intro": "chrF++ pada kalimat uji, dengan selang 95% bila dihitung: 0 berarti tidak ada yang sama, 100 "
+    "berarti teks yang sama.",
+    "add_yours": "Bahasa Anda belum ada? Yang diperlukan: kalimat beserta terjemahannya, satu berkas yang "
+    "menjelaskan bahasanya, dan `cogsym train`.",
+    "changes_intro": "Seberapa jauh tiap bagian model bergeser ketika belajar {language}. Gelap berarti banyak, putih "
+    "berarti tidak sama sekali: adaptasi melatih lapisan terluar dan membiarkan bagian tengah seperti semula.",
+    "changes_none": "Tidak ada catatan tentang yang berubah.",
+    "part_outer": "Di luar lapisan",
+    "layer": "Lapisan",
+}
+
+INTERFACES: dict[str, dict[str, str]] = {"en": ENGLISH, "id": INDONESIAN}
+
+
+def choose_interface(accept_language: str | None) -> str:
+    """The first interface language that a browser asks for (the `Accept-Language` header), else English."""
+    for wanted in (accept_language or "").split(","):
+        code = wanted.partition(";")[0].strip().partition("-")[0].lower()
+        if code in INTERFACES:
+            return code
+    return "en"
+
+
+def say(interface: str, key: str, **values: object) -> str:
+    """One text in an interface language, its fields filled."""
+    text = INTERFACES.get(interface, ENGLISH)[key]
+    return _FIELD.sub(lambda field: str(values.get(field[1], field[0])), text)  # one pass: values may hold braces

@@ -1,0 +1,386 @@
+"""The layout of the page and which event calls what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import facts
+import gradio as gr
+import visits
+from catalogue import Catalogue, label
+from examples import examples
+from feedback import Entry, FeedbackStore, Opinion
+from interface_texts import INTERFACES, choose_interface, say
+
+from toolkit.errors import CogsymError
+from toolkit.languages import Direction, Language, get_language
+from toolkit.routing import BASE
+
+HERE = Path(__file__).parent
+EXAMPLE_BUTTONS = 4
+MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 4}
+Rated = tuple[str, str, str, str] | None  # text, source, target, translation
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def theme() -> gr.themes.Base:
+    """Colours and fonts of the page; every font is one that the visitor's system has."""
+    fonts = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.stone,
+        radius_size=gr.themes.sizes.radius_lg,
+        font=fonts,
+        font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "Noto Sans Mono", "monospace"],
+    )
+
+
+def launch_options() -> dict[str, Any]:
+    """What `launch` needs for this page: looks, texts, and nothing served but the page itself."""
+    return {
+        "theme": theme(),
+        "css_paths": [HERE / "page.css"],
+        "js": (HERE / "page.js").read_text(encoding="utf-8"),
+        "i18n": gr.I18n(**INTERFACES),
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+        "enable_monitoring": False,
+        "max_file_size": 1,  # bytes: the page takes no files
+        "ssr_mode": False,
+    }
+
+
+def build_page(
+    catalogue: Catalogue, feedback: FeedbackStore | None = None, on_device: Callable[[Any], Any] | None = None
+) -> gr.Blocks:
+    """The page over a catalogue.
+
+    Args:
+        feedback: where opinions go; without one the page does not ask.
+        on_device: wraps what needs the model, e.g. `spaces.GPU`.
+    """
+    return _Page(catalogue, feedback, on_device or (lambda function: function)).blocks
+
+
+class _Page:
+    """Holds the components while their events are wired."""
+
+    def __init__(self, catalogue: Catalogue, feedback: FeedbackStore | None, on_device: Callable[[Any], Any]) -> None:
+        self.catalogue, self.feedback = catalogue, feedback
+        self.running = visits.Running()
+        self.translating = on_device(self._translate)
+        self.text = gr.I18n(**INTERFACES)
+        first = catalogue.first_direction()
+        with gr.Blocks(title="CogSym translator", analytics_enabled=False, fill_width=True) as self.blocks:
+            self.head = gr.HTML(_head("en"), elem_id="head")
+            with gr.Tabs(elem_id="tabs"):
+                with gr.Tab(self.text("tab_translate"), id="translate"):
+                    self._translate_tab(first)
+                with gr.Tab(self.text("tab_languages"), id="languages"):
+                    self.table = gr.HTML(facts.languages_table(catalogue, "en"), elem_classes="prose")
+                with gr.Tab(self.text("tab_changes"), id="changes"):
+                    self.changes = gr.HTML(facts.what_changed(catalogue, "en"), elem_classes="prose")
+            self._wire()
+            self._api()
+
+    # Layout
+
+    def _translate_tab(self, first: Direction | None) -> None:
+        source, target = (first.source, first.target) if first else (None, None)
+        with gr.Column(elem_id="card"):
+            with gr.Row(elem_id="choice", equal_height=True):
+                self.source = _language_choice(self.catalogue.sources(), source, self.text("from"), "source-language")
+                self.swap = gr.Button(self.text("swap"), elem_id="swap", min_width=44, scale=0)
+                targets = self.catalogue.targets(source) if source else []
+                self.target = _language_choice(targets, target, self.text("to"), "target-language")
+            with gr.Row(elem_id="panes", equal_height=True):
+                with gr.Column(elem_id="source-pane", min_width=280):
+                    self.input = gr.Textbox(
+                        label=self.text("source"),
+                        placeholder=self.text("source_hint"),
+                        lines=6,
+                        max_lines=16,
+                        elem_id="source",
+                        autofocus=True,
+                        rtl=_rtl(source),
+                        html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocorrect="off"),
+                    )
+                    with gr.Row(elem_id="source-bar"):
+                        self.counter = gr.HTML(visits.counter("", "en"), elem_id="counter")
+                        self.stop = gr.Button(self.text("stop"), elem_id="stop", visible=False, scale=0, min_width=96)
+                        self.go = gr.Button(
+                            self.text("translate"), variant="primary", elem_id="go", scale=0, min_width=140
+                        )
+                with gr.Column(elem_id="target-pane", min_width=280):
+                    self.output = gr.Textbox(
+                        label=self.text("translation"),
+                        lines=6,
+                        max_lines=16,
+                        elem_id="translation",
+                        interactive=False,
+                        buttons=["copy"],
+                        rtl=_rtl(target),
+                    )
+                    self.base_output = gr.Textbox(
+                        label=self.text("base_translation"),
+                        lines=2,
+                        max_lines=8,
+                        elem_id="base-translation",
+                        interactive=False,
+                        visible=False,
+                        rtl=_rtl(target),
+                    )
+                    with gr.Row(elem_id="target-bar"):
+                        self.status = gr.HTML("", elem_id="status")
+                        self.good = _icon(self.text("helpful"), "good", self.feedback)
+                        self.poor = _icon(self.text("unhelpful"), "poor", self.feedback)
+                        self.link = gr.Button(self.text("copy_link"), elem_id="link", size="sm", scale=0, min_width=110)
+            self.problem = gr.HTML("", elem_id="problem")
+        self.compare = gr.Checkbox(label=self.text("compare"), value=False, elem_id="compare", container=False)
+        with gr.Row(elem_id="examples"):
+            shown = examples(source or "")
+            self.examples = [
+                gr.Button(
+                    shown[n] if n < len(shown) else "",
+                    visible=n < len(shown),
+                    size="sm",
+                    scale=0,
+                    min_width=0,
+                    elem_classes="example",
+                )
+                for n in range(EXAMPLE_BUTTONS)
+            ]
+        self._suggestion_box()
+        self.facts = gr.HTML(facts.direction_facts(self.catalogue, first, "en"), elem_id="facts")
+        self.notes = gr.HTML(facts.skipped_notes(self.catalogue, "en"), elem_id="notes")
+
+    def _suggestion_box(self) -> None:
+        asked = self.feedback is not None
+        with gr.Accordion(self.text("suggest"), open=False, visible=asked, elem_id="suggest"):
+            self.suggestion = gr.Textbox(label=self.text("suggestion"), lines=2, elem_id="suggestion")
+            self.consent = gr.HTML(_quiet(say("en", "consent")))
+            self.send = gr.Button(self.text("send"), size="sm", scale=0, elem_id="send")
+        self.told = gr.HTML("", elem_id="told")
+        # What was last translated, so that an opinion is about that and not about what was typed since.
+        self.rated = gr.State(None)
+
+    # Events
+
+    def _wire(self) -> None:
+        choice = [self.source, self.target]
+        shown = [self.facts, *self.examples, self.output, self.base_output, self.input]
+        self.blocks.load(
+            self._arrive,
+            None,
+            [self.source, self.target, self.input, self.head, self.table, self.changes, self.notes, self.consent],
+            **QUIET,
+        ).then(self._choose, choice, [self.target, *shown], **QUIET).then(
+            None, None, None, js="() => window.cogsym.translateIfLinked()", api_visibility="private"
+        )
+        self.source.input(self._choose, choice, [self.target, *shown], **QUIET)
+        self.target.input(self._choose, choice, [self.target, *shown], **QUIET)
+        self.swap.click(
+            self._swap, [*choice, self.input, self.output], [self.source, self.target, self.input, self.output], **QUIET
+        ).then(self._choose, choice, [self.target, *shown], **QUIET)
+        self.input.input(
+            self._typed, [self.input, *choice], [self.counter, self.problem], trigger_mode="always_last", **QUIET
+        )
+        self.compare.change(lambda wanted: gr.update(visible=wanted, value=""), self.compare, self.base_output, **QUIET)
+        translation = {
+            "fn": self.translating,
+            "inputs": [self.input, *choice, self.compare],
+            "outputs": [self.output, self.base_output, self.status, self.problem, self.go, self.stop, self.rated],
+            "show_progress": "hidden",
+            "api_visibility": "private",
+            **MODEL_QUEUE,
+        }
+        self.go.click(**translation)
+        for button in self.examples:
+            button.click(self._take_example, button, [self.input, self.counter], **QUIET).then(**translation)
+        self.stop.click(self._stop, None, None, **QUIET)
+        self.link.click(None, None, None, js="() => window.cogsym.copyLink()", api_visibility="private")
+        if self.feedback:
+            self.good.click(self._praise, self.rated, self.told, **QUIET)
+            self.poor.click(self._fault, self.rated, self.told, **QUIET)
+            self.send.click(self._suggest, [self.rated, self.suggestion], self.told, **QUIET)
+
+    def _arrive(self, request: gr.Request) -> list[Any]:
+        """A visitor opens the page, perhaps by a link that names languages and text."""
+        interface, asked = _interface(request), request.query_params
+        direction = self.catalogue.served(asked.get("src"), asked.get("tgt")) or self.catalogue.first_direction()
+        source, target = (direction.source, direction.target) if direction else (None, None)
+        text = asked.get("q")
+        return [
+            gr.update(value=source),
+            gr.update(choices=_choices(self.catalogue.targets(source) if source else []), value=target),
+            gr.update() if text is None else text[: 4 * visits.LIMIT_CHARACTERS],
+            _head(interface),
+            facts.languages_table(self.catalogue, interface),
+            facts.what_changed(self.catalogue, interface),
+            facts.skipped_notes(self.catalogue, interface),
+            _quiet(say(interface, "consent")),
+        ]
+
+    def _choose(self, source: str | None, target: str | None, request: gr.Request) -> list[Any]:
+        """A language was chosen: offer what it can be translated to, its examples and its facts."""
+        targets = self.catalogue.targets(source) if source else []
+        codes = [language.code for language in targets]
+        if target not in codes:
+            target = codes[0] if codes else None
+        shown = examples(source or "")
+        buttons = [
+            gr.update(value=shown[n], visible=True) if n < len(shown) else gr.update(visible=False)
+            for n in range(EXAMPLE_BUTTONS)
+        ]
+        served = self.catalogue.served(source, target)
+        return [
+            gr.update(choices=_choices(targets), value=target),
+            facts.direction_facts(self.catalogue, served, _interface(request)),
+            *buttons,
+            gr.update(rtl=_rtl(target)),
+            gr.update(rtl=_rtl(target)),
+            gr.update(rtl=_rtl(source)),
+        ]
+
+    def _swap(self, source: str | None, target: str | None, text: str, translation: str) -> list[Any]:
+        """The other way round; what was translated becomes the text, unless there is no translation yet."""
+        if not source or not target or self.catalogue.served(target, source) is None:
+            return [gr.update(), gr.update(), gr.update(), gr.update()]
+        return [
+            gr.update(value=target),
+            gr.update(choices=_choices(self.catalogue.targets(target)), value=source),
+            translation or text,
+            text if translation else "",
+        ]
+
+    def _typed(self, text: str, source: str, target: str, request: gr.Request) -> tuple[str, str]:
+        interface = _interface(request)
+        problem = visits.problem_with(self.catalogue, text, source, target, interface) if text.strip() else None
+        return visits.counter(text, interface), visits.problem_html(problem)
+
+    def _take_example(self, text: str, request: gr.Request) -> tuple[str, str]:
+        return text, visits.counter(text, _interface(request))
+
+    def _translate(
+        self, text: str, source: str, target: str, compare: bool, request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        views = visits.translate(
+            self.catalogue, self.running, _visitor(request), text, source, target, compare, _interface(request)
+        )
+        for view in views:
+            # A problem found before anything was translated leaves the last translation where it is.
+            keep = not view.translation and not view.running
+            done = None if view.running or keep else (text, source, target, view.translation)
+            yield (
+                gr.update() if keep else view.translation,
+                gr.update() if keep else view.base_translation,
+                view.status,
+                view.problem,
+                gr.update(visible=not view.running),
+                gr.update(visible=view.running),
+                done,
+            )
+
+    def _stop(self, request: gr.Request) -> None:
+        self.running.stop(_visitor(request))
+
+    def _praise(self, rated: Rated, request: gr.Request) -> str:
+        return self._keep(rated, "good", None, request)
+
+    def _fault(self, rated: Rated, request: gr.Request) -> str:
+        return self._keep(rated, "poor", None, request)
+
+    def _suggest(self, rated: Rated, suggestion: str, request: gr.Request) -> str:
+        words = suggestion.strip()[: visits.LIMIT_CHARACTERS]
+        return self._keep(rated if words else None, "suggestion", words, request)
+
+    def _keep(self, rated: Rated, opinion: Opinion, suggestion: str | None, request: gr.Request) -> str:
+        interface = _interface(request)
+        if rated is None or self.feedback is None:
+            return _quiet(say(interface, "nothing_to_rate"))
+        text, source, target, translation = rated
+        entry = Entry(
+            source=source,
+            target=target,
+            text=text,
+            model_output=translation,
+            model=self.catalogue.model(Direction(source, target)),
+            base=self.catalogue.translator.base_id,
+            opinion=opinion,
+            suggestion=suggestion,
+        )
+        return _quiet(say(interface, self.feedback.add(entry, _visitor(request))))
+
+    # For programs
+
+    def _api(self) -> None:
+        def translate(text: str, source: str, target: str, model: str = "") -> str:
+            """Translate text.
+
+            Args:
+                text: what to translate; lines and paragraphs stay where they are.
+                source: ISO 639-3 code of the language it is in, e.g. eng.
+                target: ISO 639-3 code of the language it should be in, e.g. jav.
+                model: name of a model as `languages` lists it; empty for the best one.
+            """
+            problem = visits.problem_with(self.catalogue, text, source, target, "en")
+            if problem:
+                raise gr.Error(problem, print_exception=False)
+            try:
+                *_, last = self.catalogue.translator.stream(text, f"{source}>{target}", model=model or None)
+            except CogsymError as error:
+                raise gr.Error(str(error), print_exception=False) from error
+            return last.text
+
+        def languages() -> list[dict[str, Any]]:
+            """List the directions that can be translated, each with its models, the best first."""
+            return [
+                {
+                    "source": direction.source,
+                    "target": direction.target,
+                    "source_name": get_language(direction.source).names.english,
+                    "target_name": get_language(direction.target).names.english,
+                    "models": [*dict.fromkeys([*self.catalogue.translator.models(direction), BASE])],
+                }
+                for direction in self.catalogue.translator.directions
+            ]
+
+        gr.api(translate, api_name="translate", **MODEL_QUEUE)
+        gr.api(languages, api_name="languages")
+
+
+def _language_choice(languages: list[Language], value: str | None, name: Any, elem_id: str) -> gr.Dropdown:
+    return gr.Dropdown(
+        choices=_choices(languages), value=value, label=name, elem_id=elem_id, filterable=True, min_width=140
+    )
+
+
+def _choices(languages: list[Language]) -> list[tuple[str, str]]:
+    return [(label(language), language.code) for language in languages]
+
+
+def _icon(name: Any, elem_id: str, feedback: FeedbackStore | None) -> gr.Button:
+    return gr.Button(name, elem_id=elem_id, size="sm", scale=0, min_width=40, visible=feedback is not None)
+
+
+def _rtl(code: str | None) -> bool:
+    return bool(code) and get_language(str(code)).direction == "rtl"
+
+
+def _head(interface: str) -> str:
+    copied = say(interface, "link_copied")
+    return f"<h1 data-copied='{copied}'>{say(interface, 'title')}</h1><p>{say(interface, 'tagline')}</p>"
+
+
+def _quiet(text: str) -> str:
+    return f'<p class="quiet" role="status">{text}</p>'
+
+
+def _interface(request: gr.Request) -> str:
+    return choose_interface(request.headers.get("accept-language"))
+
+
+def _visitor(request: gr.Request) -> str:
+    return request.session_hash or (request.client.host if request.client else "")

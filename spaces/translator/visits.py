@@ -1,0 +1,169 @@
+"""What happens when a visitor types, translates, stops, swaps or tells us something; no layout here."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+
+from catalogue import Catalogue
+from interface_texts import say
+
+from toolkit.errors import CogsymError
+from toolkit.languages import Direction, get_language
+from toolkit.routing import BASE
+from toolkit.translator import Partial
+
+log = logging.getLogger("cogsym.page")
+
+LIMIT_CHARACTERS = 5_000
+STEP_SECONDS = 0.05  # a page that is told more often only flickers
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page shows at one moment of a translation. Text is text; only `status` and `problem` are HTML."""
+
+    translation: str
+    base_translation: str
+    status: str
+    problem: str
+    running: bool
+
+
+class Running:
+    """The translations under way, one a visitor, so that each can be stopped."""
+
+    def __init__(self) -> None:
+        self._stops: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def start(self, visitor: str) -> threading.Event:
+        """A new translation; the visitor's earlier one stops."""
+        with self._lock:
+            if earlier := self._stops.get(visitor):
+                earlier.set()
+            self._stops[visitor] = stop = threading.Event()
+            return stop
+
+    def stop(self, visitor: str) -> None:
+        with self._lock:
+            if stop := self._stops.get(visitor):
+                stop.set()
+
+    def finish(self, visitor: str, stop: threading.Event) -> None:
+        with self._lock:
+            if self._stops.get(visitor) is stop:
+                del self._stops[visitor]
+
+
+def problem_with(catalogue: Catalogue, text: str, source: str, target: str, interface: str) -> str | None:
+    """Why this text cannot be translated, in the visitor's words; None where it can."""
+    direction = catalogue.served(source, target)
+    if direction is None:
+        return say(interface, "no_direction", source=_name(source), target=_name(target))
+    if not text.strip():
+        return say(interface, "nothing")
+    if len(text) > LIMIT_CHARACTERS:
+        return say(interface, "too_many", count=f"{len(text):,}", limit=f"{LIMIT_CHARACTERS:,}")
+    length = catalogue.translator.length(text, direction)
+    if not length.fits:
+        begin = length.longest[:50] + "…"
+        return say(interface, "too_long", count=length.longest_tokens, limit=length.limit_tokens, sentence=begin)
+    return None
+
+
+def counter(text: str, interface: str) -> str:
+    """How much of the room is used."""
+    over = " over" if len(text) > LIMIT_CHARACTERS else ""
+    words = say(interface, "counter", count=f"{len(text):,}", limit=f"{LIMIT_CHARACTERS:,}")
+    return f'<span class="counter{over}">{escape(words)}</span>'
+
+
+def problem_html(problem: str | None) -> str:
+    return f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+
+
+def translate(
+    catalogue: Catalogue,
+    running: Running,
+    visitor: str,
+    text: str,
+    source: str,
+    target: str,
+    compare: bool,
+    interface: str,
+) -> Iterator[View]:
+    """The views of one translation, from the click to the end; with `compare` the base follows."""
+    problem = problem_with(catalogue, text, source, target, interface)
+    if problem:
+        yield View("", "", "", problem_html(problem), False)
+        return
+    direction = Direction(source, target)
+    stop = running.start(visitor)
+    try:
+        yield from _views(catalogue, text, direction, compare, interface, stop)
+    except CogsymError as error:
+        yield View("", "", "", problem_html(error.message), False)
+    except Exception:  # the visitor gets a sentence, the log gets the traceback, the page stays up
+        log.exception("translation failed")
+        yield View("", "", "", problem_html(say(interface, "failed")), False)
+    finally:
+        stop.set()
+        running.finish(visitor, stop)
+
+
+def _views(
+    catalogue: Catalogue, text: str, direction: Direction, compare: bool, interface: str, stop: threading.Event
+) -> Iterator[View]:
+    waiting = _status(say(interface, "working"))
+    yield View("", "", waiting, "", True)
+    begin, last = time.perf_counter(), None
+    for last in _paced(catalogue.translator.stream(text, direction, cancel=stop)):
+        yield View(last.text, "", waiting, "", True)
+    seconds = time.perf_counter() - begin
+    if last is None:
+        return
+    if stop.is_set():
+        yield View(last.text, "", _status(say(interface, "stopped")), "", False)
+        return
+    status, problem = _outcome(last, seconds, interface)
+    base: Partial | None = None
+    if compare and catalogue.comparable(direction):
+        for base in _paced(catalogue.translator.stream(text, direction, model=BASE, cancel=stop)):
+            yield View(last.text, base.text, status, problem, True)
+    yield View(last.text, base.text if base else "", status, problem, False)
+
+
+def _paced(stream: Iterator[Partial]) -> Iterator[Partial]:
+    """Some of the steps, and always the first words and the end."""
+    shown, kept = 0.0, None
+    started = False
+    for partial in stream:
+        kept = partial
+        now = time.perf_counter()
+        if now - shown >= STEP_SECONDS or (partial.text and not started):
+            shown, started, kept = now, bool(partial.text), None
+            yield partial
+    if kept is not None:
+        yield kept
+
+
+def _outcome(last: Partial, seconds: float, interface: str) -> tuple[str, str]:
+    speed = say(interface, "speed", seconds=f"{seconds:.1f}", speed=f"{last.tokens / max(seconds, 1e-9):.0f}")
+    problem = say(interface, "unended", sentence=last.unended[0][:60]) if last.unended else None
+    return _status(speed), problem_html(problem)
+
+
+def _status(text: str) -> str:
+    return f'<span class="status">{escape(text)}</span>'
+
+
+def _name(code: str | None) -> str:
+    try:
+        return get_language(code or "").names.own
+    except CogsymError:
+        return "—"
