@@ -23,7 +23,7 @@ from toolkit.tokens import example_ids
 
 KNOWN = ("eng", "ind")
 SEED = 0
-STEPS = 4000
+STEPS = 3000
 BATCH_SIZE = 32  # examples
 LEARNING_RATE = 5e-3
 WARMUP_SHARE = 0.06
