@@ -78,8 +78,9 @@ def licence_files(tag: str, base: Path | None = None) -> dict[str, bytes]:
     """
     files = _copied(base) if base else {}
     if tag == LLAMA2:
-        if LLAMA2_NOTICE not in " ".join(files.get(NOTICE_FILE, b"").decode("utf-8", "replace").split()):
-            files[NOTICE_FILE] = f"{LLAMA2_NOTICE}\n".encode()
+        notice = files.get(NOTICE_FILE, b"")
+        if LLAMA2_NOTICE not in " ".join(notice.decode("utf-8", "replace").split()):
+            files[NOTICE_FILE] = f"{LLAMA2_NOTICE}\n".encode() + notice
         files.setdefault(POLICY_FILE, _LLAMA2_POLICY.encode())
     return files
 

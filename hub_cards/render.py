@@ -135,14 +135,10 @@ def context(facts: CardFacts, figures: Collection[str], files: Collection[str]) 
 
 def tidy(body: str) -> str:
     """The text with at most one empty line in a row outside of code, and none at its ends."""
-    parts = re.split(r"(?ms)(^(`{3,})[^\n`]*\n.*?^\2[ \t]*$)", body)
-    # split yields prose, block, fence, prose, block, fence, ...
-    kept = [
-        re.sub(r"\n[ \t]*(?:\n[ \t]*)+\n", "\n\n", part) if i % 3 == 0 else part
-        for i, part in enumerate(parts)
-        if i % 3 != 2
-    ]
-    return "".join(kept).strip() + "\n"
+    parts = re.split(r"(?ms)(^(`{3,})[^\n`]*\n.*?^\2[ \t]*$)", body)  # prose, block, its fence, prose, ...
+    prose = [re.sub(r"\n[ \t]*(?:\n[ \t]*)+\n", "\n\n", part) for part in parts[::3]]
+    blocks = [*parts[1::3], ""]
+    return "".join(part for pair in zip(prose, blocks, strict=True) for part in pair).strip() + "\n"
 
 
 def _finalize(value: Any) -> Any:
