@@ -171,10 +171,11 @@ def test_a_recipe_beside_the_delta_names_the_test_sets(
     moved = run.recipe.rename(tmp_path / "tests.yaml")
     write_pairs(tmp_path / "other.tsv", count=3)
     text = moved.read_text(encoding="utf-8").replace(str(tmp_path / "here" / "held-out.tsv"), "other.tsv")
-    moved.write_text(text, encoding="utf-8")
+    moved.write_text(text.replace("prompt: lines", "prompt: alpaca"), encoding="utf-8")
     outcome = cogsym("evaluate", run.root, "--recipe", moved, "--base", tiny_base, "--json")
     assert outcome.code == 0, outcome.err
-    assert {each["n"] for each in json.loads(outcome.out)} == {3}
+    # Another recipe brings other sentences, but not another wording than the delta was trained on.
+    assert {(each["n"], each["prompt"]) for each in json.loads(outcome.out)} == {(3, "lines")}
 
 
 @pytest.mark.parametrize(

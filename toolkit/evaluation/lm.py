@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -123,8 +124,6 @@ def default_batch_size(config: Any, dtype: torch.dtype, device: torch.device) ->
 @contextmanager
 def quiet_lm_eval() -> Iterator[None]:
     """Silence the logs of lm-eval and transformers, which speak of their own arguments; errors still come through."""
-    import logging
-
     lm_eval_log = logging.getLogger("lm_eval")
     before, verbosity = lm_eval_log.level, transformers_logging.get_verbosity()
     lm_eval_log.setLevel(logging.ERROR)

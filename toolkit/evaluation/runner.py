@@ -77,7 +77,7 @@ def evaluate(
 
     Args:
         run: a trained run, or a downloaded delta together with a recipe.
-        recipe: names the test sets; default the recipe saved with the run.
+        recipe: names the test sets, and serves for nothing else; default the recipe saved with the run.
         base: the base that the delta was made for; default the one that it names.
         limit: at most so many sentences per task, the first ones.
         seed: draws the worked examples of few-shot prompts.
@@ -95,8 +95,9 @@ def evaluate(
     """
     from toolkit.pretrained import resolve_delta
 
-    tasks = translation_tasks(recipe or _recipe_of(run), limit=limit, seed=seed)
-    evaluation = _Evaluation(resolve_delta(run.root))
+    delta = resolve_delta(run.root)
+    tasks = translation_tasks(_tests_for(delta, recipe), limit=limit, seed=seed)
+    evaluation = _Evaluation(delta)
     write_tasks(tasks, run.tasks)
     if reuse is not None:
         evaluation.take_over_base(_Evaluation(resolve_delta(reuse.root)), tasks)
@@ -252,9 +253,14 @@ class _Evaluation:
         return self._run.samples / f"{task.name}.{model}.jsonl"
 
 
-def _recipe_of(run: RunFolder) -> Recipe:
-    if run.recipe.is_file():
-        return read_recipe(run.recipe)
-    raise EvaluationError(
-        f"{run.root} holds no recipe that names test sets", "give one with --recipe; only its `evaluation:` is used"
-    )
+def _tests_for(run: RunFolder, recipe: Recipe | None) -> Recipe:
+    """The recipe that names the test sets, with the wording and the language that the delta was trained for."""
+    if recipe is None:
+        if not run.recipe.is_file():
+            raise EvaluationError(
+                f"{run.root} holds no recipe that names test sets",
+                "give one with --recipe; only its `evaluation:` is used",
+            )
+        recipe = read_recipe(run.recipe)
+    config = run.read_config()
+    return recipe.model_copy(update={"prompt": config.prompt, "language": config.language})
