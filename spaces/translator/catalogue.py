@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def open_catalogue(settings: Settings) -> Catalogue:
                 translator.add(name, revision=revision)
         except CogsymError as error:
             log.warning("left out %s: %s", shown, error)
-            skipped.append(Skipped(shown, error.message))
+            skipped.append(Skipped(shown, _without_folders(error.message)))
         except Exception as error:  # a hostile file may fail in any way, and the others must go on
             log.exception("left out %s", shown)
             skipped.append(Skipped(shown, f"it cannot be read ({type(error).__name__})"))
@@ -115,6 +116,11 @@ def _name_and_revision(delta: str) -> tuple[str, str | None]:
         return delta, None
     name, _, revision = delta.partition("@")
     return name, revision or None
+
+
+def _without_folders(message: str) -> str:
+    """The message with only the last part of each path: visitors need not know this machine."""
+    return re.sub(r"(?:~|\.{1,2})?(?:/[^\s/'\":]+)+/(?=[^\s/])", "", message)
 
 
 def _without_accents(text: str) -> str:

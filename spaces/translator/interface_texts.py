@@ -34,6 +34,7 @@ ENGLISH = {
     "too_long": "One sentence has {count} tokens, and at most {limit} fit: “{sentence}”. Divide it with full stops or "
     "line breaks.",
     "no_direction": "No model here translates from {source} to {target}.",
+    "no_language": "No language can be translated here at the moment.",
     "failed": "Something went wrong here, and it is not your text. Please try again.",
     "unended": "The model found no end for: “{sentence}”. What is shown may go astray.",
     "speed": "{seconds} s · {speed} tokens/s",
@@ -110,6 +111,7 @@ INDONESIAN = {
     "too_long": "Satu kalimat berisi {count} token, sedangkan paling banyak {limit}: “{sentence}”. Bagilah dengan "
     "titik atau baris baru.",
     "no_direction": "Belum ada model di sini yang menerjemahkan dari {source} ke {target}.",
+    "no_language": "Saat ini belum ada bahasa yang dapat diterjemahkan di sini.",
     "failed": "Ada yang salah di sini, bukan pada teks Anda. Silakan coba lagi.",
     "unended": "Model tidak menemukan akhir untuk: “{sentence}”. Yang tampil mungkin keliru.",
     "speed": "{seconds} dtk · {speed} token/dtk",

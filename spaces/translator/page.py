@@ -74,14 +74,14 @@ class _Page:
         self.text = gr.I18n(**INTERFACES)
         first = catalogue.first_direction()
         with gr.Blocks(title="CogSym translator", analytics_enabled=False, fill_width=True) as self.blocks:
-            self.head = gr.HTML(_head("en"), elem_id="head")
+            self.head = gr.HTML(_head("en"), elem_id="head", padding=False)
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab(self.text("tab_translate"), id="translate"):
                     self._translate_tab(first)
                 with gr.Tab(self.text("tab_languages"), id="languages"):
-                    self.table = gr.HTML(facts.languages_table(catalogue, "en"), elem_classes="prose")
+                    self.table = gr.HTML(facts.languages_table(catalogue, "en"), elem_classes="prose", padding=False)
                 with gr.Tab(self.text("tab_changes"), id="changes"):
-                    self.changes = gr.HTML(facts.what_changed(catalogue, "en"), elem_classes="prose")
+                    self.changes = gr.HTML(facts.what_changed(catalogue, "en"), elem_classes="prose", padding=False)
             self._wire()
             self._api()
 
@@ -108,7 +108,7 @@ class _Page:
                         html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocorrect="off"),
                     )
                     with gr.Row(elem_id="source-bar"):
-                        self.counter = gr.HTML(visits.counter("", "en"), elem_id="counter")
+                        self.counter = gr.HTML(visits.counter("", "en"), elem_id="counter", padding=False)
                         self.stop = gr.Button(self.text("stop"), elem_id="stop", visible=False, scale=0, min_width=96)
                         self.go = gr.Button(
                             self.text("translate"), variant="primary", elem_id="go", scale=0, min_width=140
@@ -133,11 +133,11 @@ class _Page:
                         rtl=_rtl(target),
                     )
                     with gr.Row(elem_id="target-bar"):
-                        self.status = gr.HTML("", elem_id="status")
+                        self.status = gr.HTML("", elem_id="status", padding=False)
                         self.good = _icon(self.text("helpful"), "good", self.feedback)
                         self.poor = _icon(self.text("unhelpful"), "poor", self.feedback)
                         self.link = gr.Button(self.text("copy_link"), elem_id="link", size="sm", scale=0, min_width=110)
-            self.problem = gr.HTML("", elem_id="problem")
+            self.problem = gr.HTML("", elem_id="problem", padding=False)
         self.compare = gr.Checkbox(label=self.text("compare"), value=False, elem_id="compare", container=False)
         with gr.Row(elem_id="examples"):
             shown = examples(source or "")
@@ -153,16 +153,16 @@ class _Page:
                 for n in range(EXAMPLE_BUTTONS)
             ]
         self._suggestion_box()
-        self.facts = gr.HTML(facts.direction_facts(self.catalogue, first, "en"), elem_id="facts")
-        self.notes = gr.HTML(facts.skipped_notes(self.catalogue, "en"), elem_id="notes")
+        self.facts = gr.HTML(facts.direction_facts(self.catalogue, first, "en"), elem_id="facts", padding=False)
+        self.notes = gr.HTML(facts.skipped_notes(self.catalogue, "en"), elem_id="notes", padding=False)
 
     def _suggestion_box(self) -> None:
         asked = self.feedback is not None
         with gr.Accordion(self.text("suggest"), open=False, visible=asked, elem_id="suggest"):
             self.suggestion = gr.Textbox(label=self.text("suggestion"), lines=2, elem_id="suggestion")
-            self.consent = gr.HTML(_quiet(say("en", "consent")))
+            self.consent = gr.HTML(_quiet(say("en", "consent")), padding=False)
             self.send = gr.Button(self.text("send"), size="sm", scale=0, elem_id="send")
-        self.told = gr.HTML("", elem_id="told")
+        self.told = gr.HTML("", elem_id="told", padding=False)
         # What was last translated, so that an opinion is about that and not about what was typed since.
         self.rated = gr.State(None)
 
@@ -184,7 +184,7 @@ class _Page:
         self.swap.click(
             self._swap, [*choice, self.input, self.output], [self.source, self.target, self.input, self.output], **QUIET
         ).then(self._choose, choice, [self.target, *shown], **QUIET)
-        self.input.input(
+        self.input.change(  # not `input`, which misses what is pasted
             self._typed, [self.input, *choice], [self.counter, self.problem], trigger_mode="always_last", **QUIET
         )
         self.compare.change(lambda wanted: gr.update(visible=wanted, value=""), self.compare, self.base_output, **QUIET)
@@ -198,7 +198,7 @@ class _Page:
         }
         self.go.click(**translation)
         for button in self.examples:
-            button.click(self._take_example, button, [self.input, self.counter], **QUIET).then(**translation)
+            button.click(lambda text: text, button, self.input, **QUIET).then(**translation)
         self.stop.click(self._stop, None, None, **QUIET)
         self.link.click(None, None, None, js="() => window.cogsym.copyLink()", api_visibility="private")
         if self.feedback:
@@ -259,9 +259,6 @@ class _Page:
         interface = _interface(request)
         problem = visits.problem_with(self.catalogue, text, source, target, interface) if text.strip() else None
         return visits.counter(text, interface), visits.problem_html(problem)
-
-    def _take_example(self, text: str, request: gr.Request) -> tuple[str, str]:
-        return text, visits.counter(text, _interface(request))
 
     def _translate(
         self, text: str, source: str, target: str, compare: bool, request: gr.Request

@@ -60,10 +60,12 @@ class Running:
                 del self._stops[visitor]
 
 
-def problem_with(catalogue: Catalogue, text: str, source: str, target: str, interface: str) -> str | None:
+def problem_with(catalogue: Catalogue, text: str, source: str | None, target: str | None, interface: str) -> str | None:
     """Why this text cannot be translated, in the visitor's words; None where it can."""
     direction = catalogue.served(source, target)
     if direction is None:
+        if not source or not target:
+            return say(interface, "no_language")
         return say(interface, "no_direction", source=_name(source), target=_name(target))
     if not text.strip():
         return say(interface, "nothing")

@@ -20,6 +20,7 @@ from toolkit.cli import (
     recipes,
     search,
     select,
+    space,
     table,
     train,
     translate,
@@ -51,6 +52,7 @@ app.command(rich_help_panel=MAKE)(publish.publish)
 app.command(rich_help_panel=USE)(search.search)
 app.command(rich_help_panel=USE)(pull.pull)
 app.command(rich_help_panel=USE)(translate.translate)
+app.add_typer(space.app, name="space", rich_help_panel=USE)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)
 
 
