@@ -22,13 +22,16 @@
 /* The best version for the processor is picked when the library is loaded; the results are the same. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__)
 #define CLONES __attribute__((target_clones("avx2", "default")))
+#define CLONES_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define CLONES
+#define CLONES_WIDE
 #endif
 
+#define PREDICTED 64 /* columns whose sums are kept in registers */
 #define BLOCK 4096 /* weights whose groups are worked out at a time */
 
-EXPORT int32_t cogsym_kernel_version(void) { return 1; }
+EXPORT int32_t cogsym_kernel_version(void) { return 2; }
 
 /* setuptools makes extension modules, so this one has an entry; nobody imports it as a module. */
 EXPORT void *PyInit__kernel(void) { return NULL; }
@@ -131,6 +134,39 @@ static inline double bf16_value(uint16_t bits) {
 }
 
 static inline int bf16_finite(uint16_t bits) { return (bits & 0x7F80) != 0x7F80; }
+
+/* predicted = base + (left @ right) * scale, rounded to bfloat16 with ties to even. All sums are of whole numbers below
+   2^24 and the scales are powers of two, so only the last addition rounds: the order of summation does not matter. */
+CLONES_WIDE EXPORT void cogsym_predict_bf16(const uint16_t *base, int64_t n_rows, int64_t n_columns, int32_t rank,
+                                            const float *left, const float *right, const float *scales,
+                                            uint16_t *predicted) {
+    for (int64_t start = 0; start < n_columns; start += PREDICTED) {
+        const int64_t n = n_columns - start < PREDICTED ? n_columns - start : PREDICTED;
+        for (int64_t i = 0; i < n_rows; i++) {
+            float sums[PREDICTED] = {0};
+            const float *factor = left + i * rank;
+            if (n == PREDICTED)
+                for (int32_t k = 0; k < rank; k++)
+                    for (int64_t j = 0; j < PREDICTED; j++) sums[j] += factor[k] * right[k * n_columns + start + j];
+            else
+                for (int32_t k = 0; k < rank; k++)
+                    for (int64_t j = 0; j < n; j++) sums[j] += factor[k] * right[k * n_columns + start + j];
+            const uint16_t *old = base + i * n_columns + start;
+            uint16_t *out = predicted + i * n_columns + start;
+            for (int64_t j = 0; j < n; j++) {
+                const uint32_t wide = (uint32_t)old[j] << 16;
+                float value;
+                memcpy(&value, &wide, 4);
+                value += sums[j] * scales[i];
+                uint32_t bits;
+                memcpy(&bits, &value, 4);
+                bits += ((bits >> 16) & 1) + 0x7FFF;
+                const uint32_t exponent = (old[j] >> 7) & 0xFF;
+                out[j] = exponent >= 32 && exponent < 255 ? (uint16_t)(bits >> 16) : old[j];
+            }
+        }
+    }
+}
 
 /* What differs between two bfloat16 matrices. `changed_columns` and `squares` (n_columns) are added to; `changed_rows`
    (n_rows) is written. Returns how many weights differ. The order of summation is part of the result. */

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pcodec import ChunkConfig, DeltaSpec, ModeSpec, standalone
 
 from toolkit.delta import kernel
 from toolkit.delta.bits import BitLayout, Bits
 from toolkit.delta.blob import UNCHANGED, BlobHead, Levels
+from toolkit.delta.prediction import predict
+from toolkit.delta.streams import compress, decompress_into
 from toolkit.errors import DamagedDeltaError
-
-PCODEC = ChunkConfig(compression_level=8, mode_spec=ModeSpec.classic(), delta_spec=DeltaSpec.no_op())
-
-
-def decompress_into(stream: bytes, target: NDArray) -> int:
-    """Decode one pcodec stream to the start of `target`; the number of values, or -1 if it is not a sound stream."""
-    try:
-        progress = standalone.simple_decompress_into(stream, target)
-    except (Exception, BaseException) as error:  # a Rust panic reaches Python as a BaseException
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
-        return -1
-    return int(progress.n_processed) if progress.finished else -1
-
 
 def changed_part(levels: Levels | None) -> NDArray[np.intp] | None:
     """Indices of the rows or columns that changed; None where all of them did."""
@@ -37,7 +24,7 @@ def encode_chunk(base: Bits, new: Bits, head: BlobHead, rows: Levels | None, lay
     """One pcodec stream per group for a chunk.
 
     Args:
-        base: bit patterns, (rows, columns).
+        base: bit patterns to code against, (rows, columns): the base's, or the predicted ones.
         new: the same shape and dtype.
         head: the tensor's column levels and group table; its chunk table is not looked at.
         rows: this chunk's row levels.
@@ -51,7 +38,7 @@ def encode_chunk(base: Bits, new: Bits, head: BlobHead, rows: Levels | None, lay
     streams, position = [], 0
     for count in counts:
         part = values[position : position + count]
-        streams.append(bytes(standalone.simple_compress(part, PCODEC)) if count else b"")
+        streams.append(compress(part))
         position += int(count)
     return streams
 
@@ -75,6 +62,9 @@ def decode_chunk(target: Bits, payload: memoryview, head: BlobHead, chunk: int, 
     if head.row_levels is not None:
         start = chunk * head.rows_per_chunk
         rows = head.row_levels[start : start + len(matrix)]
+    if head.factors is not None:
+        start = chunk * head.rows_per_chunk
+        matrix[:] = predict(matrix, head.factors.rows(start, start + len(matrix)), layout)
     picked_rows, picked_columns = changed_part(rows), changed_part(columns)
     part = np.ascontiguousarray(_pick(matrix, picked_rows, picked_columns))
     rows = rows if rows is None or picked_rows is None else rows[picked_rows]

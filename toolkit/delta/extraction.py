@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from toolkit.delta import container, kernel
 from toolkit.delta.bits import LAYOUTS, BitLayout, Bits
-from toolkit.delta.blob import RAW, ROW_LEVELS, BlobHead, Levels, pack_head
+from toolkit.delta.blob import PREDICTED, RAW, ROW_LEVELS, BlobHead, Levels, pack_head
 from toolkit.delta.checkpoint import (
     DEFAULT_THREADS,
     Checkpoint,
@@ -28,14 +28,16 @@ from toolkit.delta.checkpoint import (
     read_base_info,
 )
 from toolkit.delta.codec import encode_chunk
-from toolkit.delta.grouping import SAMPLE_WEIGHTS, choose, row_levels
+from toolkit.delta.grouping import SAMPLE_WEIGHTS, Grouping, choose, row_levels
 from toolkit.delta.inspection import info_of
+from toolkit.delta.prediction import Factors, Predictor, factor_bits, fit, join_rows, predict
 from toolkit.delta.progress import Meter, Progress
 from toolkit.delta.safetensors_file import ITEM_BYTES, TensorSpan
 from toolkit.errors import DeltaError, OutputError
 from toolkit.records import BaseInfo, DeltaInfo
 
 CHUNK_WEIGHTS = 1 << 20
+TRIAL_WEIGHTS = 1 << 18
 
 
 def extract(
@@ -197,43 +199,70 @@ class _TensorCoder:
         )
         return _Coded(name, base, changed, pack_head(head), tuple(payloads))
 
-    def _coded(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[BlobHead, list[bytes]]:
+    def _plan(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[Grouping, Predictor | None]:
+        """Whether and how to predict, and how to group what is left: whatever is smallest on a sample of rows."""
         picked = np.flatnonzero(change.rows)
         n_sample = max(1, min(len(picked), SAMPLE_WEIGHTS // pair.columns))
         sample = picked[np.linspace(0, len(picked) - 1, n_sample).astype(np.intp)] if len(picked) else picked
         old, new = pair.read_rows(sample)
-        grouping = choose(
-            old,
-            new,
-            total_rows=len(picked),
-            n_chunks=pair.n_chunks,
-            row_sparse=len(picked) < pair.rows,
-            changed_columns=change.columns,
-            layout=layout,
-        )
+
+        def grouped(base: Bits, new: Bits) -> tuple[float, Grouping]:
+            return choose(
+                base,
+                new,
+                total_rows=len(picked),
+                n_chunks=pair.n_chunks,
+                row_sparse=len(picked) < pair.rows,
+                changed_columns=change.columns,
+                layout=layout,
+            )
+
+        if pair.rows == 1 or not len(picked):
+            return grouped(old, new)[1], None
+        step = max(1, len(old) * pair.columns // TRIAL_WEIGHTS)  # a part of the sample is enough to compare ranks
+        few_old, few_new = np.ascontiguousarray(old[::step]), np.ascontiguousarray(new[::step])
+        best, chosen = grouped(few_old, few_new)[0], None
+        for predictor in fit(old, new, layout):
+            factors = predictor.left(few_old, few_new, layout)
+            bits = grouped(predict(few_old, factors, layout), few_new)[0] + factor_bits(factors, pair.rows)
+            if bits > best:
+                break  # higher ranks only cost more from here
+            best, chosen = bits, predictor
+        if chosen is not None:
+            old = predict(old, chosen.left(old, new, layout), layout)
+        return grouped(old, new)[1], chosen
+
+    def _coded(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[BlobHead, list[bytes]]:
+        grouping, predictor = self._plan(pair, change, layout)
         draft = BlobHead(
-            pair.columns, pair.rows_per_chunk, grouping.flags, grouping.first_context, grouping.groups, None,
-            grouping.column_levels, *(np.zeros(0, np.uint32),) * 3, np.zeros((0, grouping.n_groups), np.uint32),
+            pair.columns, pair.rows_per_chunk, grouping.flags | (PREDICTED if predictor else 0), grouping.first_context,
+            grouping.groups, None, grouping.column_levels, None, *(np.zeros(0, np.uint32),) * 3,
+            np.zeros((0, grouping.n_groups), np.uint32),
         )  # fmt: skip
 
-        def code(chunk: int) -> tuple[list[bytes], Levels | None, tuple[int, int]]:
+        def code(chunk: int) -> tuple[list[bytes], Levels | None, tuple[int, int], Factors | None]:
             old, new = pair.read_chunk(chunk)
+            crcs = kernel.crc32(old), kernel.crc32(new)
+            factors = predictor.left(old, new, layout) if predictor else None
+            if factors is not None:
+                old = predict(old, factors, layout)
             levels = row_levels(old, new, grouping.anchor, layout) if grouping.flags & ROW_LEVELS else None
-            streams = encode_chunk(old, new, draft, levels, layout)
-            return streams, levels, (kernel.crc32(old), kernel.crc32(new))
+            return encode_chunk(old, new, draft, levels, layout), levels, crcs, factors
 
         results = list(self._pool.map(code, range(pair.n_chunks)))
-        levels = [levels for _, levels, _ in results if levels is not None]
-        payloads = [b"".join(streams) for streams, _, _ in results]
+        levels = [levels for _, levels, _, _ in results if levels is not None]
+        factors = [factors for *_, factors in results if factors is not None]
+        payloads = [b"".join(streams) for streams, *_ in results]
         return replace(
             draft,
             row_levels=np.concatenate(levels) if levels else None,
-            base_crcs=np.array([crcs[0] for _, _, crcs in results], np.uint32),
-            merged_crcs=np.array([crcs[1] for _, _, crcs in results], np.uint32),
+            factors=join_rows(factors) if factors else None,
+            base_crcs=np.array([crcs[0] for _, _, crcs, _ in results], np.uint32),
+            merged_crcs=np.array([crcs[1] for _, _, crcs, _ in results], np.uint32),
             payload_crcs=np.array([kernel.crc32(payload) for payload in payloads], np.uint32),
-            stream_bytes=np.array(
-                [[len(stream) for stream in streams] for streams, _, _ in results], np.uint32
-            ).reshape(len(results), grouping.n_groups),
+            stream_bytes=np.array([[len(stream) for stream in streams] for streams, *_ in results], np.uint32).reshape(
+                len(results), grouping.n_groups
+            ),
         ), payloads
 
     def _raw(self, pair: _Pair) -> tuple[BlobHead, list[bytes]]:
@@ -244,7 +273,7 @@ class _TensorCoder:
         sizes = np.array([[len(payload)] for payload in payloads], np.uint32).reshape(-1, 1)
         empty = np.zeros(0, np.uint8)
         return BlobHead(
-            pair.columns, pair.rows_per_chunk, RAW, 0, empty, None, None, base_crcs, crcs, crcs, sizes
+            pair.columns, pair.rows_per_chunk, RAW, 0, empty, None, None, None, base_crcs, crcs, crcs, sizes
         ), payloads
 
 

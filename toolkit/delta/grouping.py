@@ -93,7 +93,7 @@ def choose(
     row_sparse: bool,
     changed_columns: NDArray[np.bool_] | None,
     layout: BitLayout,
-) -> Grouping:
+) -> tuple[float, Grouping]:
     """The cheapest of: exponent only, with row levels, with column levels, with both.
 
     Args:
@@ -102,6 +102,9 @@ def choose(
         total_rows: rows of the tensor that changed.
         row_sparse: whether some rows did not change, which row levels alone can say.
         changed_columns: marks of the columns that changed, which column levels alone can say; None where all did.
+
+    Returns:
+        The estimated size of the whole tensor in bits, and the choice.
     """
     mask = layout.unsigned(layout.exponent_mask)
     exponent = ((base >> layout.unsigned(layout.exponent_shift)) & mask).astype(np.int16)
@@ -132,7 +135,7 @@ def choose(
         if best is None or bits + level_bits < best[0]:
             best = bits + level_bits, Grouping(flags, first, groups, anchor, columns if flags & COLUMN_LEVELS else None)
     assert best is not None
-    return best[1]
+    return best
 
 
 def _zigzag(base: Bits, new: Bits, layout: BitLayout) -> Bits:

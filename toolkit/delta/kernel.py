@@ -96,6 +96,23 @@ def compare(
     return rows, count
 
 
+def predict(
+    base: Bits,
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    scales: NDArray[np.float32],
+    layout: BitLayout,
+) -> Bits:
+    """base + (left @ right) * scales in float32, rounded to the dtype, as bit patterns.
+
+    Args:
+        base: bit patterns, (rows, columns), contiguous.
+        left: whole numbers, (rows, rank); right: whole numbers, (rank, columns), so that every sum is exact.
+        scales: powers of two, (rows,).
+    """
+    return np.asarray(_implementation().predict(base, left, right, scales, layout))
+
+
 def crc32(data: Any, crc: int = 0) -> int:
     """CRC-32 as in zlib, of anything contiguous."""
     return int(_implementation().crc32(data, crc))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from toolkit.delta import kernel_numpy
 from toolkit.delta.bits import BitLayout, Bits
 
-VERSION = 1  # of the functions' signatures; a library built from another source is not used
+VERSION = 2  # of the functions' signatures; a library built from another source is not used
 Levels = NDArray[np.int8] | None
 
 _POINTER, _INT64, _INT32, _UINT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32, ctypes.c_uint32
@@ -69,6 +69,8 @@ def _declare(found: ctypes.CDLL) -> None:
         split.restype = join.restype = rows.restype = None
     found.cogsym_compare_bf16.argtypes = [_POINTER, _POINTER, _INT64, _INT64, _POINTER, _POINTER, _POINTER]
     found.cogsym_compare_bf16.restype = _INT64
+    found.cogsym_predict_bf16.argtypes = [_POINTER, _INT64, _INT64, _INT32, _POINTER, _POINTER, _POINTER, _POINTER]
+    found.cogsym_predict_bf16.restype = None
     found.cogsym_crc32.argtypes = [_UINT32, _POINTER, _INT64]
     found.cogsym_crc32.restype = _UINT32
     found.has_crc32 = bool(found.cogsym_has_crc32())
@@ -143,6 +145,23 @@ def compare(
         _address(base), _address(new), *base.shape, _address(rows), _address(columns), _address(squares)
     )
     return rows, int(count)
+
+
+def predict(
+    base: Bits,
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    scales: NDArray[np.float32],
+    layout: BitLayout,
+) -> Bits:
+    if layout.dtype != "BF16":
+        return kernel_numpy.predict(base, left, right, scales, layout)
+    predicted = np.empty_like(base)
+    found: Any = library()
+    found.cogsym_predict_bf16(
+        _address(base), *base.shape, left.shape[1], _address(left), _address(right), _address(scales), _address(predicted)
+    )
+    return predicted
 
 
 def crc32(data: Any, crc: int) -> int:

@@ -12,6 +12,10 @@ from toolkit.delta.bits import BitLayout, Bits, to_float32
 
 Levels = NDArray[np.int8] | None
 
+FLOAT32_SAFE = {"BF16": (32, 255), "F32": (32, 255), "F16": (1, 31)}
+"""Exponent fields, first and last (exclusive), of weights that are predicted: no subnormal can come up, so processors
+that flush those to zero predict the same, and no infinity or NaN goes in."""
+
 
 def _exponents(bits: Bits, layout: BitLayout) -> Bits:
     return (bits >> layout.unsigned(layout.exponent_shift)) & layout.unsigned(layout.exponent_mask)
@@ -87,6 +91,34 @@ def compare(
     for row in change:  # row by row, the order in which the compiled loop adds
         squares += row
     return differs.any(axis=1), int(np.count_nonzero(differs))
+
+
+def predict(
+    base: Bits,
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    scales: NDArray[np.float32],
+    layout: BitLayout,
+) -> Bits:
+    product = left @ right
+    product *= scales[:, None]
+    with np.errstate(all="ignore"):
+        product += to_float32(base, layout)
+        predicted = _round(product, layout)
+    exponent = _exponents(base, layout)
+    low, high = FLOAT32_SAFE[layout.dtype]
+    return np.where((exponent >= low) & (exponent < high), predicted, base)
+
+
+def _round(values: NDArray[np.float32], layout: BitLayout) -> Bits:
+    """Bit patterns of the nearest values of the dtype, ties to even; `values` is used up."""
+    if layout.dtype == "F32":
+        return values.view(np.uint32)
+    if layout.dtype == "F16":
+        return values.astype(np.float16).view(np.uint16)
+    bits = values.view(np.uint32)
+    bits += ((bits >> np.uint32(16)) & np.uint32(1)) + np.uint32(0x7FFF)
+    return (bits >> np.uint32(16)).astype(np.uint16)
 
 
 def crc32(data: Any, crc: int) -> int:

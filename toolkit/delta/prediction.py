@@ -1,0 +1,127 @@
+"""Predicting the change by a product of two small integer matrices: fine-tuning moves whole matrices along few directions.
+
+The change of a weight matrix is close to low-rank, the more so the shorter the training was. The delta stores factors in
+8 bits, `left` (rows) and `right` (columns), and a power of two per row; the reader adds their product to the base,
+rounds to the base's dtype, and the streams code what is still missing. Integers below 2^24 are exact in float32 and a
+power of two only moves the exponent, so every machine predicts the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.delta import kernel
+from toolkit.delta.bits import BitLayout, Bits, to_float32
+
+RANKS = (4, 8, 16, 32)
+MAX_RANK = 128  # 128 * 127 * 127 < 2^24
+SAMPLE_ROWS = 512
+_LARGEST = 127  # of a factor's entries
+_LOWEST_SCALE, _HIGHEST_SCALE = -100, 60  # powers of two, well inside of float32's normal range
+
+
+@dataclass(frozen=True)
+class Factors:
+    """left (rows, rank) and right (columns, rank) in -127..127, and the power of two of each row."""
+
+    left: NDArray[np.int8]
+    right: NDArray[np.int8]
+    scales: NDArray[np.int16]  # (rows,)
+
+    @property
+    def rank(self) -> int:
+        return int(self.right.shape[1])
+
+    def rows(self, start: int, stop: int) -> Factors:
+        return Factors(self.left[start:stop], self.right, self.scales[start:stop])
+
+
+def predict(base: Bits, factors: Factors, layout: BitLayout) -> Bits:
+    """The predicted bit patterns, (rows, columns): base + left @ right.T * 2^scale, rounded to the dtype."""
+    left, right = (np.ascontiguousarray(part, np.float32) for part in (factors.left, factors.right.T))
+    scales = np.ldexp(np.float32(1), factors.scales.astype(np.int32)).astype(np.float32)
+    return kernel.predict(np.ascontiguousarray(base), left, right, scales, layout)
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The right factor of one tensor, and what is needed to find the left factor of any of its rows."""
+
+    right: NDArray[np.int8]  # (columns, rank)
+    solver: NDArray[np.float64]  # (columns, rank), whole numbers: 2^20 times the pseudo-inverse of `right`, about
+    solver_exponent: int
+
+    def left(self, base: Bits, new: Bits, layout: BitLayout) -> Factors:
+        """The left factor of these rows by least squares. Sums are of whole numbers below 2^53, hence exact."""
+        change, exponents = _scaled_change(base, new, layout, bits=15, reference="largest")
+        solution = change @ self.solver  # change = round(difference * 2^-exponent)
+        largest = np.abs(solution).max(axis=1, initial=1.0)
+        shift = np.frexp(largest / (_LARGEST + 0.49))[1]  # smallest power of two that brings it below 127.5
+        left = np.rint(np.ldexp(solution, -shift[:, None]))
+        scales = shift + exponents - self.solver_exponent
+        usable = (scales >= _LOWEST_SCALE) & (scales <= _HIGHEST_SCALE)
+        left[~usable] = 0
+        scales = np.where(usable & left.any(axis=1), scales, 0)
+        return Factors(left.astype(np.int8), self.right, scales.astype(np.int16))
+
+
+def fit(base: Bits, new: Bits, layout: BitLayout, rank: int = RANKS[-1]) -> list[Predictor]:
+    """Predictors of every rank up to `rank`, from a sample of rows; none where the sample is too small to learn from."""
+    step = max(1, len(base) // SAMPLE_ROWS)
+    base, new = base[::step][:SAMPLE_ROWS], new[::step][:SAMPLE_ROWS]
+    change, _ = _scaled_change(base, new, layout, bits=6, reference="mean")
+    if min(change.shape) < 2 * RANKS[0]:
+        return []
+    values, vectors = np.linalg.eigh(change @ change.T)
+    order = np.argsort(values)[::-1][: min(rank, min(change.shape) // 2)]
+    values = np.sqrt(np.maximum(values[order], 0))
+    directions = change.T @ vectors[:, order]  # columns of length sigma
+    if not len(values) or values[0] == 0:
+        return []
+    directions /= np.sqrt(np.maximum(values, values[0] * 1e-9))  # left and right share the singular value
+    directions *= np.where(directions[np.abs(directions).argmax(axis=0), np.arange(len(order))] < 0, -1, 1)
+    spread = 5 * np.sqrt(np.square(directions[:, 0]).mean())
+    whole = np.clip(np.rint(directions * (_LARGEST / min(spread, np.abs(directions).max()))), -_LARGEST, _LARGEST)
+    return [_solve(whole[:, :width]) for width in RANKS if width <= len(order)]
+
+
+def join_rows(parts: list[Factors]) -> Factors:
+    """The factors of a whole tensor, from those of its consecutive rows."""
+    left, scales = (np.concatenate(column) for column in zip(*((f.left, f.scales) for f in parts), strict=True))
+    return Factors(left, parts[0].right, scales)
+
+
+def _solve(right: NDArray[np.float64]) -> Predictor:
+    gram = right.T @ right
+    gram[np.diag_indices_from(gram)] += 1  # directions that rounded to nothing stay harmless
+    solver = right @ np.linalg.inv(gram)
+    exponent = 20 - int(np.frexp(np.abs(solver).max(initial=1e-30))[1])
+    return Predictor(right.astype(np.int8), np.rint(np.ldexp(solver, exponent)), exponent)
+
+
+def _scaled_change(
+    base: Bits, new: Bits, layout: BitLayout, *, bits: int, reference: str
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """new - base as whole numbers of at most 16 bits, each row brought to `bits` bits by a power of two."""
+    with np.errstate(all="ignore"):
+        change = to_float32(new, layout).astype(np.float64) - to_float32(base, layout)
+    change[~np.isfinite(change)] = 0
+    sizes = np.abs(change)
+    typical = sizes.max(axis=1) if reference == "largest" else sizes.mean(axis=1)
+    exponents = np.frexp(typical)[1].astype(np.int64) - bits
+    np.ldexp(change, -exponents[:, None], out=change)
+    np.rint(change, out=change)
+    return np.clip(change, -32767, 32767, out=change), exponents
+
+
+def factor_bits(factors: Factors, total_rows: int) -> float:
+    """About how many bits the factors of the whole tensor take, from those of a sample of its rows."""
+    bits = 640.0
+    for entries, scale in ((factors.left, total_rows / max(len(factors.left), 1)), (factors.right, 1.0)):
+        counts = np.bincount(entries.reshape(-1).astype(np.int64) + 128).astype(np.float64)
+        counts = counts[counts > 0]
+        bits += scale * float(counts.sum() * np.log2(counts.sum()) - counts @ np.log2(counts))
+    return bits + 2.0 * total_rows
