@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -127,9 +128,10 @@ def test_the_command_in_a_task_file_reproduces_its_number(
 ) -> None:
     run, records = finished
     record = next(record for record in records if (record.task, record.model) == (TASKS[0], "adapted"))
-    opening = (run.tasks / f"{TASKS[0]}.yaml").read_text(encoding="utf-8").split("\n")[0]
-    command = opening.removeprefix("# lm_eval ").replace("pretrained=MERGED", f"pretrained={merged},dtype=float32")
-    options = [*command.split(), "--device", "cpu", "--batch_size", str(record.decoding["batch_size"])]
+    comment = (run.tasks / f"{TASKS[0]}.yaml").read_text(encoding="utf-8").split("\n")[1]
+    given = {"MERGED": merged, "DTYPE": record.decoding["dtype"], "N": record.decoding["batch_size"]}
+    command = re.sub(r"\b(MERGED|DTYPE|N)\b", lambda match: str(given[match[0]]), comment.removeprefix("# lm_eval "))
+    options = [*command.split(), "--device", "cpu"]
     subprocess.run(
         [sys.executable, "-m", "lm_eval", *options, "--output_path", str(tmp_path / "out.json")],
         cwd=run.tasks,

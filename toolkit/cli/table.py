@@ -88,7 +88,7 @@ def print_table(records: Sequence[EvaluationRecord]) -> None:
         printed.add_row(*map(escape, line))
     out.print(printed)
     out.print(
-        "Brackets: 95% bootstrap interval. `~`: the change may be noise (paired bootstrap, p >= 0.05).", style="dim"
+        "[a, b]: 95% bootstrap interval; ~: may be noise (paired bootstrap, p >= 0.05)", style="dim", markup=False
     )
     for signature in dict.fromkeys(row.signature for row in rows):
         out.print(signature, style="dim", markup=False, soft_wrap=True)

@@ -75,7 +75,11 @@ def write_tasks(tasks: Iterable[Task], folder: Path) -> None:
         names.add(task.name)
         rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in task.rows)
         _write(folder / f"{task.name}.jsonl", rows)
-        opening = f"# lm_eval --model hf --model_args pretrained=MERGED --include_path . --tasks {task.name}\n"
+        opening = (
+            "# The numbers of the record, on the merged model; DTYPE and N are the record's dtype and batch_size:\n"
+            "# lm_eval --model hf --model_args pretrained=MERGED,dtype=DTYPE --batch_size N --include_path . "
+            f"--tasks {task.name}\n"
+        )
         body = yaml.dump(_config(task), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
         _write(folder / f"{task.name}.yaml", opening + body)
 
