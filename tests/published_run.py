@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import json
+import shutil
+import tempfile
 from pathlib import Path
 
+from hub_cards import write_card
 from toolkit.records import (
     BaseInfo,
     DeltaConfig,
@@ -43,48 +48,42 @@ SELECTION = SelectionInfo(
     trained_weights=250,
     total_weights=1000,
 )
-CARD = """---
-language:
-- jv
-license: {licence}
-library_name: cogsym-toolkit
-pipeline_tag: translation
-base_model: {base}
-base_model_relation: adapter
-tags:
-- cogsym-delta
-- jav_Latn
-model-index:
-- name: tiny-jav
-  results:
-  - task: {{type: translation}}
-    dataset: {{type: pocket, name: pocket phrasebook}}
-    metrics:
-    - {{type: chrf, value: {score}}}
----
-# Javanese on a tiny base
-
-The curve is in ![the figure](figures/loss.png), the terms in [the notice](NOTICE.txt).
-"""
+REPO = "org/tiny-jav"
+"""What the cards of these runs call themselves."""
 
 
-def make_run(root: Path, *, delta: bytes = b"delta " * 200, base: BaseInfo = BASE, score: float = 71.234) -> RunFolder:
-    """A complete run at this place, with all that stays at home too."""
-    run = RunFolder(root)
-    for folder in (run.checkpoints, run.trained, run.tasks, run.samples, run.figures):
-        folder.mkdir(parents=True)
+def make_run(
+    root: Path,
+    *,
+    delta: bytes = b"delta " * 200,
+    base: BaseInfo = BASE,
+    score: float = 71.234,
+    repo_id: str = REPO,
+) -> RunFolder:
+    """A complete run at this place, card and figures included, with all that stays at home too."""
+    shutil.copytree(_made(delta, base, score, repo_id), root)
+    return RunFolder(root)
+
+
+@functools.cache
+def _made(delta: bytes, base: BaseInfo, score: float, repo_id: str) -> Path:
+    # Drawing the figures takes longer than most tests, so each kind of run is made once and copied.
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    run = RunFolder(Path(folder.name) / "run")
+    for place in (run.checkpoints, run.trained, run.tasks, run.samples):
+        place.mkdir(parents=True)
     run.recipe.write_text("language: jav\n")
     run.metrics.write_text('{"loss": 1.0}\n')
     (run.checkpoints / "optimizer.pt").write_bytes(b"\x80\x04 pickled")
     (run.trained / "model.safetensors").write_bytes(b"trained")
     (run.tasks / "eng_jav.jsonl").write_text("{}\n")
     run.delta.write_bytes(delta)
-    run.figures.joinpath("loss.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
-    run.samples.joinpath("eng_jav.jsonl").write_text(json.dumps({"source": "water", "output": "banyu"}) + "\n")
-    (root / "NOTICE.txt").write_text("Made for tests.\n")
-    run.card.write_text(CARD.format(licence=base.licence, base=base.id, score=round(score, 2)), encoding="utf-8")
+    sample = {"source": "water", "reference": "banyu", "hypothesis": "banyu"}
+    run.samples.joinpath("eng_jav.jsonl").write_text(json.dumps(sample) + "\n")
     _write_records(run, delta, base, score)
-    return run
+    write_card(run, name=repo_id)
+    return run.root
 
 
 def _write_records(run: RunFolder, delta: bytes, base: BaseInfo, score: float) -> None:

@@ -18,11 +18,12 @@ from toolkit.run_folder import RunFolder
 
 TOKEN = "hf_" + "aB3" * 12
 PUBLISHED = [
-    "NOTICE.txt",
     "README.md",
     "config.json",
     "delta.safetensors",
-    "figures/loss.png",
+    "figures/layers.png",
+    "figures/scores.png",
+    "records/card.json",
     "records/delta.json",
     "records/evaluation/adapted_eng_jav.json",
     "records/training.json",
@@ -74,7 +75,7 @@ def test_a_new_version_replaces_the_old_one_whole(run: RunFolder, tmp_path: Path
     report = publish(newer, target)
     assert (target / "delta.safetensors").read_bytes() == b"newer"
     assert "samples/more.jsonl" in report.uploads
-    assert "figures/loss.png" not in report.uploads
+    assert "figures/layers.png" not in report.uploads
     (newer.samples / "more.jsonl").unlink()
     assert publish(newer, target).deletions == ("samples/more.jsonl",)
     assert sorted(files_below(target)) == PUBLISHED
@@ -103,7 +104,7 @@ def test_unknown_files_stay_at_home_and_are_named(run: RunFolder, tmp_path: Path
     assert sorted(files_below(tmp_path / "published")) == PUBLISHED
 
 
-@pytest.mark.parametrize("link", ["NOTICE.txt", "samples/eng_jav.jsonl"])
+@pytest.mark.parametrize("link", ["figures/layers.png", "samples/eng_jav.jsonl"])
 def test_symbolic_links_are_refused(run: RunFolder, tmp_path: Path, link: str) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
@@ -190,30 +191,29 @@ def edit(path: Path, old: str, new: str) -> None:
 
 TAMPERED = [
     ("delta.safetensors", "delta delta", "delta dexta", "delta", "is not the one that config.json describes"),
-    ("README.md", "value: 71.23", "value: 91.23", "card", "chrf is 91.23, which no evaluation record says"),
-    ("README.md", "tests/tiny-base", "tests/other", "card", "base_model is not tests/tiny-base"),
+    ("README.md", "value: 71.2", "value: 91.2", "card", "the card's scores are not those of the records"),
     ("README.md", "- cogsym-delta\n", "", "card", "tags do not hold cogsym-delta"),
-    ("README.md", "- jv", "- jw", "card", "language 'jw' is no code that the Hub accepts"),
-    ("README.md", "- jv", "- no", "card", "quote the code, YAML reads an unquoted `no` as false"),
-    ("README.md", "- jv", "- id", "card", "language does not list jv"),
-    ("README.md", "license: apache-2.0", "license: mit", "card", "'mit', but the base is under 'apache-2.0'"),
+    ("README.md", "- jv", "- jw", "card", "the Hub rejects the language code 'jw'"),
+    ("README.md", "- jv", "- no", "card", "YAML reads an unquoted `no` as false"),
+    ("README.md", "license: apache-2.0", "license: free", "card", "license 'free' is no tag of the Hub's"),
     ("README.md", "name: tiny-jav", "name:", "card", "model-index[0].name is null: leave it out"),
-    ("README.md", "{type: translation}", "{name: translation}", "card", "results[0].task.type is missing"),
-    ("README.md", "value: 71.23", "value: high", "card", "chrf has no numeric value"),
-    ("README.md", "figures/loss.png", "figures/lost.png", "card", "links to figures/lost.png, which is not published"),
+    ("README.md", "figures/layers.png", "figures/lost.png", "card", "links to figures/lost.png, which is not there"),
     ("README.md", "base_model: tests/tiny-base", "base_model: /home/me/llama", "card", "'/home/me/llama' is no Hub id"),
-    ("README.md", "---\nlanguage", "language", "card", "the card has no front matter"),
-    ("README.md", "language:\n", "language: [\n", "card", "the card's front matter is not YAML"),
+    ("README.md", "---\nlanguage", "language", "card", "front matter"),
     ("README.md", "# Javanese", f"# {TOKEN} Javanese", "no tokens", "README.md holds a Hugging Face token"),
+    ("README.md", "# Javanese", "# /home/ana/runs/jav", "card", "/home/ana/runs/jav"),
+    ("records/card.json", '"n_weights": 1000', '"n_weights": 2000', "card", "the records have changed since the card"),
     ("samples/eng_jav.jsonl", "banyu", TOKEN, "no tokens", "samples/eng_jav.jsonl holds a Hugging Face token"),
-    ("README.md", "# Javanese", "# /home/ana/runs/jav", "no local paths", "/home/ana/runs/jav"),
-    ("README.md", "# Javanese", r"# C:\Users\ana\jav", "no local paths", r"C:\Users\ana\jav"),
+    ("records/delta.json", "tests/tiny-base", "/home/ana/tiny", "no local paths", "/home/ana/tiny"),
+    ("records/delta.json", "tests/tiny-base", r"C:\\Users\\ana", "no local paths", r"C:\\Users\\ana"),
     ("records/training.json", '"language": "jav",\n  "base"', '"language": "sun",\n  "base"', "records", "about jav"),
     ("records/training.json", '"steps": 10', '"steps": "ten"', "records", "training.json is not a TrainingRecord"),
+    ("records/training.json", '"embeddings": true', '"embeddings": false', "records", "give different selections"),
     ("records/delta.json", '"b' + "b" * 63, '"a' + "b" * 63, "records", "different fingerprints of the base"),
     ("records/delta.json", "tests/tiny-base", "tests/other", "records", "records/delta.json the base tests/other@"),
     ("records/evaluation/adapted_eng_jav.json", '"samples": "eng', '"samples": "ind', "records", "which is missing"),
     ("records/evaluation/adapted_eng_jav.json", '_sha256": "', '_sha256": "0', "records", "with another delta"),
+    ("records/evaluation/adapted_eng_jav.json", '"value": 71', '"value": 91', "card", "not those of the records"),
     ("config.json", '"delta_sha256": "', '"delta_sha256": "0', "delta", "different digests of the delta"),
 ]
 
@@ -241,30 +241,27 @@ def test_an_incomplete_run_is_refused(run: RunFolder, tmp_path: Path, missing: s
 
 
 def test_the_place_of_the_run_itself_is_found_in_any_text(run: RunFolder, tmp_path: Path) -> None:
-    edit(run.root / "samples" / "eng_jav.jsonl", "banyu", str(run.root))
+    (run.samples / "more.jsonl").write_text(f"from {run.root}")
     report = publish(run, tmp_path / "published", dry_run=True)
-    assert problems(report)["no local paths"][0].startswith("samples/eng_jav.jsonl names a path of this machine")
+    assert problems(report)["no local paths"][0].startswith("samples/more.jsonl names a path of this machine")
 
 
 def test_sentences_and_addresses_that_only_look_like_paths_pass(run: RunFolder, tmp_path: Path) -> None:
-    edit(run.root / "samples" / "eng_jav.jsonl", "banyu", "the file is in /home/ana/x")
-    edit(run.card, "# Javanese", "See https://example.org/home/ana/x and and/or/tmp/x")
+    (run.samples / "more.jsonl").write_text("the file is in /home/ana/x")
+    edit(run.card, "# Javanese", "# Javanese, https://example.org/home/ana/x and and/or/tmp/x")
     assert publish(run, tmp_path / "published").ok
 
 
 def test_llama2_deltas_need_the_notice_and_the_use_policy(tmp_path: Path) -> None:
     llama = BASE.model_copy(update={"id": "meta-llama/Llama-2-7b-hf", "licence": "llama2"})
     run = make_run(tmp_path / "run", base=llama)
+    publish(run, tmp_path / "published")
+    assert {"NOTICE.txt", "USE_POLICY.md"} <= set(files_below(tmp_path / "published"))
+    (run.root / "NOTICE.txt").write_text("Made with Llama.\n")
+    (run.root / "USE_POLICY.md").unlink()
     found = problems(publish(run, tmp_path / "published", dry_run=True))
     assert "Copyright (c) Meta Platforms, Inc. All Rights Reserved." in found["licence"][0]
-    (run.root / "NOTICE.txt").write_text(
-        "Llama 2 is licensed under the LLAMA 2 Community License,\nCopyright (c) Meta Platforms, Inc. "
-        "All Rights Reserved.\n"
-    )
-    (run.root / "USE_POLICY.md").write_text("https://ai.meta.com/llama/use-policy\n")
-    (run.root / "LICENSE.txt").write_text("LLAMA 2 COMMUNITY LICENSE AGREEMENT\n")
-    publish(run, tmp_path / "published")
-    assert {"LICENSE.txt", "NOTICE.txt", "USE_POLICY.md"} <= set(files_below(tmp_path / "published"))
+    assert "USE_POLICY.md is missing" in found["licence"][1]
 
 
 def test_the_smoke_test_gets_the_published_folder_and_its_words_are_reported(run: RunFolder, tmp_path: Path) -> None:
@@ -285,10 +282,11 @@ def test_a_missing_run_is_named(tmp_path: Path) -> None:
 def test_the_report_as_json_names_no_place_of_this_machine_but_the_target(run: RunFolder, tmp_path: Path) -> None:
     target = tmp_path / "published"
     plain = json.dumps(publish(run, target).as_dict())
-    assert json.loads(plain)["files"][0] == {
-        "path": "NOTICE.txt",
-        "size_bytes": 16,
-        "sha256": json.loads(plain)["files"][0]["sha256"],
+    described = {file["path"]: file for file in json.loads(plain)["files"]}
+    assert described["delta.safetensors"] == {
+        "path": "delta.safetensors",
+        "size_bytes": 1200,
+        "sha256": run.read_config().delta_sha256,
     }
     assert str(run.root) not in plain.replace(str(target), "")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,7 @@ BASE_FILES = {
 @pytest.fixture
 def published(hub: HubServer, tmp_path: Path) -> HubServer:
     """The Hub with one delta of 300 kB on it."""
-    run = make_run(tmp_path / "run", delta=os.urandom(300_000))
+    run = make_run(tmp_path / "run", delta=random.Random(0).randbytes(300_000))
     publish(run, REPO, verify=False, endpoint=hub.endpoint)
     hub.faults.clear()
     return hub

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from hub_server import HubServer, Slow
 from hub_server.faults import Request
-from published_run import BASE, make_run
+from published_run import REPO, make_run
 
 from toolkit.errors import DamagedDeltaError, HubError
 from toolkit.hub import PublishReport, publish
 from toolkit.run_folder import RunFolder
 
 pytest_plugins = ("hub_server.fixtures",)
-REPO = "org/tiny-jav"
+OTHERS = "other/jav"
 TITLE = "Publish the CogSym delta for jav"
 
 
@@ -32,9 +32,9 @@ def contents(run: RunFolder) -> dict[str, bytes]:
     return {path: content for path, content in named.items() if not path.startswith(private)}
 
 
-def newer(run: RunFolder, delta: bytes = b"a newer delta") -> RunFolder:
+def newer(run: RunFolder, delta: bytes = b"a newer delta", repo_id: str = REPO) -> RunFolder:
     shutil.rmtree(run.root)
-    return make_run(run.root, delta=delta, score=75.5)
+    return make_run(run.root, delta=delta, score=75.5, repo_id=repo_id)
 
 
 def titles(hub: HubServer, repo_id: str = REPO) -> list[str]:
@@ -74,7 +74,7 @@ def test_a_new_version_sends_what_differs_and_takes_away_what_is_gone(hub: HubSe
     report = publish(newer(run), REPO, endpoint=hub.endpoint)
     assert report.deletions == ("samples/old.jsonl",)
     assert "delta.safetensors" in report.uploads
-    assert "figures/loss.png" not in report.uploads
+    assert "figures/layers.png" not in report.uploads
     assert hub.store.files(REPO) == contents(run) | {"docs/thanks.md": b"by a person"}
 
 
@@ -99,31 +99,33 @@ def test_a_branch_of_a_repository_that_does_not_exist_is_made_with_it(hub: HubSe
     assert hub.store.files(REPO, "v2") == contents(run)
 
 
-def test_a_pull_request_is_opened_once_and_then_continued(hub: HubServer, run: RunFolder) -> None:
-    hub.store.add_files("other/jav", {"README.md": b"# Ours"})
-    first = publish(run, "other/jav", create_pr=True, endpoint=hub.endpoint)
-    assert (first.pull_request, first.url) == (1, f"{hub.endpoint}/other/jav/discussions/1")
+def test_a_pull_request_is_opened_once_and_then_continued(hub: HubServer, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", repo_id=OTHERS)
+    hub.store.add_files(OTHERS, {"README.md": b"# Ours"})
+    first = publish(run, OTHERS, create_pr=True, endpoint=hub.endpoint)
+    assert (first.pull_request, first.url) == (1, f"{hub.endpoint}/{OTHERS}/discussions/1")
     assert first.verified_files == len(contents(run))
-    assert hub.store.files("other/jav") == {"README.md": b"# Ours"}
-    assert hub.store.files("other/jav", "refs/pr/1") == contents(run)
-    again = publish(run, "other/jav", create_pr=True, endpoint=hub.endpoint)
+    assert hub.store.files(OTHERS) == {"README.md": b"# Ours"}
+    assert hub.store.files(OTHERS, "refs/pr/1") == contents(run)
+    again = publish(run, OTHERS, create_pr=True, endpoint=hub.endpoint)
     assert (again.pull_request, again.changed) == (1, False)
-    third = publish(newer(run), "other/jav", create_pr=True, endpoint=hub.endpoint)
+    third = publish(newer(run, repo_id=OTHERS), OTHERS, create_pr=True, endpoint=hub.endpoint)
     assert (third.pull_request, third.changed) == (1, True)
-    assert hub.store.files("other/jav", "refs/pr/1") == contents(run)
-    fourth = publish(newer(run, b"and another"), "other/jav", revision="refs/pr/1", endpoint=hub.endpoint)
+    assert hub.store.files(OTHERS, "refs/pr/1") == contents(run)
+    fourth = publish(newer(run, b"and another", OTHERS), OTHERS, revision="refs/pr/1", endpoint=hub.endpoint)
     assert (fourth.pull_request, fourth.changed) == (1, True)
-    assert len(hub.store.repositories["other/jav"].pulls) == 1
+    assert len(hub.store.repositories[OTHERS].pulls) == 1
 
 
-def test_closed_pull_requests_and_those_of_others_are_left_alone(hub: HubServer, run: RunFolder) -> None:
-    hub.store.add_files("other/jav", {"README.md": b"# Ours"})
-    publish(run, "other/jav", create_pr=True, endpoint=hub.endpoint)
-    pulls = hub.store.repositories["other/jav"].pulls
+def test_closed_pull_requests_and_those_of_others_are_left_alone(hub: HubServer, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", repo_id=OTHERS)
+    hub.store.add_files(OTHERS, {"README.md": b"# Ours"})
+    publish(run, OTHERS, create_pr=True, endpoint=hub.endpoint)
+    pulls = hub.store.repositories[OTHERS].pulls
     pulls[0].author = "eve"
-    assert publish(run, "other/jav", create_pr=True, endpoint=hub.endpoint).pull_request == 2
+    assert publish(run, OTHERS, create_pr=True, endpoint=hub.endpoint).pull_request == 2
     pulls[1].status = "closed"
-    assert publish(run, "other/jav", create_pr=True, endpoint=hub.endpoint).pull_request == 3
+    assert publish(run, OTHERS, create_pr=True, endpoint=hub.endpoint).pull_request == 3
 
 
 def test_a_pull_request_needs_a_repository_and_main(hub: HubServer, run: RunFolder) -> None:
@@ -143,7 +145,7 @@ def test_a_dry_run_asks_the_hub_and_writes_nothing(hub: HubServer, run: RunFolde
     report = publish(newer(run), REPO, dry_run=True, endpoint=hub.endpoint)
     assert report.ok
     assert "delta.safetensors" in report.uploads
-    assert "figures/loss.png" not in report.uploads
+    assert "figures/layers.png" not in report.uploads
     assert [check.name for check in report.checks][-1] == "card, by the Hub"
     assert hub.store.files(REPO) == before
     assert {(r.method, r.path) for r in hub.faults.requests if r.method not in ("GET", "HEAD")} == {
@@ -165,13 +167,19 @@ def test_nothing_is_asked_before_the_local_checks_have_passed(hub: HubServer, ru
     assert hub.faults.requests == []
 
 
-def test_nothing_is_made_when_the_hub_does_not_like_the_card(hub: HubServer, tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", base=BASE.model_copy(update={"licence": "unheard-of"}))
+def test_nothing_is_made_when_the_hub_does_not_like_the_card(hub: HubServer, run: RunFolder) -> None:
+    hub.store.complaint = '"license" must be one of [...]'
     dry = publish(run, REPO, dry_run=True, endpoint=hub.endpoint)
-    assert dry.checks[-1].problems == ('"license" must be one of [apache-2.0, mit, ...]',)
+    assert dry.checks[-1].problems == ('"license" must be one of [...]',)
     with pytest.raises(HubError, match='card, by the Hub: "license" must be one of'):
         publish(run, REPO, endpoint=hub.endpoint)
     assert hub.store.repositories == {}
+
+
+def test_a_card_whose_commands_name_another_repository_is_refused(hub: HubServer, run: RunFolder) -> None:
+    with pytest.raises(HubError, match="its commands name org/tiny-jav, not org/new: run `cogsym card run --name org/"):
+        publish(run, "org/new", endpoint=hub.endpoint)
+    assert hub.faults.requests == []
 
 
 @pytest.mark.parametrize(
@@ -281,7 +289,7 @@ def test_the_collection_lists_it_and_its_note_follows_the_scores(hub: HubServer,
 
 
 def test_an_older_repository_points_to_the_new_one(hub: HubServer, run: RunFolder) -> None:
-    publish(run, "org/old-jav", endpoint=hub.endpoint)
+    publish(make_run(run.root.with_name("old"), repo_id="org/old-jav"), "org/old-jav", endpoint=hub.endpoint)
     card = hub.store.files("org/old-jav")["README.md"].decode()
     report = publish(newer(run), REPO, replaces="org/old-jav", endpoint=hub.endpoint)
     assert report.notes == ("org/old-jav points to org/tiny-jav",)

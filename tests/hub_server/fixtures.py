@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, file_download
 
 from hub_server.server import TOKEN, HubServer
 
@@ -18,17 +18,21 @@ from hub_server.server import TOKEN, HubServer
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """A Hub where you are logged in as `ana`, member of `org`; the client's cache is empty."""
     server = HubServer(tmp_path / "hub")
-    use_hub(monkeypatch, tmp_path / "cache")
+    use_hub(monkeypatch, server.endpoint, tmp_path / "cache")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     yield server
     server.close()
     forget_connections()
 
 
-def use_hub(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    """Let the client work without proxies, stored logins, Xet, and pauses between its attempts."""
+def use_hub(monkeypatch: pytest.MonkeyPatch, endpoint: str, cache: Path) -> None:
+    """Let the client ask this Hub, as HF_ENDPOINT would, without proxies, stored logins, Xet, and pauses."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))

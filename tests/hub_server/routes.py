@@ -88,8 +88,8 @@ def validate_yaml(call: Call) -> Answer:
     for language in data.get("language") or []:
         if not isinstance(language, str) or not re.fullmatch(r"[a-z]{2,3}", language):
             errors.append({"message": '"language" must only contain ISO 639 codes'})
-    if data.get("license") == "unheard-of":
-        errors.append({"message": '"license" must be one of [apache-2.0, mit, ...]'})
+    if call.store.complaint:
+        errors.append({"message": call.store.complaint})
     return answer({"errors": errors, "warnings": []}, 400 if errors else 200)
 
 

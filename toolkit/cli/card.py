@@ -40,7 +40,7 @@ def card(
     from toolkit.run_folder import RunFolder
 
     folder = RunFolder(run)
-    files = write_card(folder, name=name, base=base or _base_on_this_machine(folder), out=to)
+    files = write_card(folder, name=name, base=base or base_on_this_machine(folder), out=to)
     for path in files:
         out.print(escape(str(path)), soft_wrap=True)
     if to is None:
@@ -48,7 +48,7 @@ def card(
             err.print(f"[yellow]before you publish:[/] {escape(str(problem))}", soft_wrap=True)
 
 
-def _base_on_this_machine(run: RunFolder) -> Path | None:
+def base_on_this_machine(run: RunFolder) -> Path | None:
     """The base's folder without any download; its licence files are welcome, not needed."""
     with suppress(CogsymError):
         from toolkit import hub

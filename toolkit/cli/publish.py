@@ -10,32 +10,43 @@ import typer
 from rich.filesize import decimal
 from rich.markup import escape
 
+from toolkit.cli.card import base_on_this_machine
 from toolkit.cli.console import err, out
+from toolkit.errors import TranslationError
 
 if TYPE_CHECKING:
-    from toolkit.hub import PublishReport
+    from toolkit.hub import PublishReport, Smoke
+    from toolkit.run_folder import RunFolder
 
 
 def publish(
     run: Annotated[Path, typer.Argument(help="Run folder, as `cogsym train --out` wrote it.")],
     target: Annotated[str, typer.Argument(help="`org/name` on the Hub, or a folder such as ./published.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and list everything; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and list everything; publish nothing.")] = False,
     create_pr: Annotated[bool, typer.Option("--create-pr", help="Open a pull request, or go on with yours.")] = False,
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     revision: Annotated[str | None, typer.Option(help="Branch of the repository, or refs/pr/N.")] = None,
     collection: Annotated[str | None, typer.Option(help="Title of your collection to list it in.")] = None,
     replaces: Annotated[str | None, typer.Option(help="Older repository, whose card will point to this one.")] = None,
+    try_out: Annotated[
+        bool, typer.Option("--try/--no-try", help="Merge and translate with what was published, if the base is here.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Publish a run: check it, push it in one commit, read it back.
+    """Publish a run: check it, push it in one commit, read it back, try it out.
 
-    A target `org/name` is the Hub; write ./name for a folder.
+    The card is made, or made again, where its commands would name another place. A push that was interrupted goes on
+    when the same command is given again.
+
+    Example: cogsym publish runs/jav my-org/llama-2-7b-cogsym-jav --dry-run
     """
     from toolkit import hub
     from toolkit.run_folder import RunFolder
 
+    folder = RunFolder(run)
+    _renew_card(folder, hub.parse_target(target).repo_id)
     report = hub.publish(
-        RunFolder(run),
+        folder,
         target,
         dry_run=dry_run,
         create_pr=create_pr,
@@ -43,6 +54,7 @@ def publish(
         revision=revision,
         collection=collection,
         replaces=replaces,
+        smoke=_trial(folder) if try_out else None,
     )
     if as_json:
         out.print_json(json.dumps(report.as_dict()))
@@ -51,6 +63,48 @@ def publish(
     if not report.ok:
         err.print("[bold red]error:[/] not ready to be published")
         raise typer.Exit(1)
+
+
+def _renew_card(run: RunFolder, repo_id: str | None) -> None:
+    """Make the card where there is none, or where its commands name another place than the one it goes to."""
+    from hub_cards import CardFacts, write_card
+
+    if not run.root.is_dir():
+        return  # told better by what follows
+    made = run.card.is_file() and run.card_facts.is_file()
+    if not made or (repo_id and CardFacts.read(run.card_facts).name != repo_id):
+        write_card(run, name=repo_id, base=base_on_this_machine(run))
+
+
+def _trial(run: RunFolder) -> Smoke | None:
+    """Merges a published delta in memory, digest by digest, and translates one sentence; None without the base."""
+    base = base_on_this_machine(run)
+    if base is None:
+        return None
+
+    def translate_once(folder: Path) -> str:
+        from toolkit.delta import verify
+        from toolkit.run_folder import RunFolder
+        from toolkit.translator import Translator
+
+        verified = verify(folder, base, full=True)
+        direction, text = _one_sentence(RunFolder(folder))
+        try:
+            translation = Translator.from_pretrained(folder, base).translate(text, direction)
+        except TranslationError as error:  # a weak model, but a sound publication
+            translation = error.message
+        return f"tried out: {verified.tensors} tensors merge to the right digests; {direction}: {text} → {translation}"
+
+    return translate_once
+
+
+def _one_sentence(run: RunFolder) -> tuple[str, str]:
+    """A direction that was tested, and the first sentence of its test set."""
+    for record in run.read_evaluations():
+        if record.model == "adapted" and record.samples and (run.samples / record.samples).is_file():
+            with (run.samples / record.samples).open(encoding="utf-8") as lines:
+                return record.direction, str(json.loads(lines.readline())["source"])
+    return run.read_config().directions[0], "water"
 
 
 def _print(report: PublishReport) -> None:

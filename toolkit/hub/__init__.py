@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from toolkit.hub.fetch import fetch_base, fetch_delta
-from toolkit.hub.publishing import PublishReport, publish
+from toolkit.hub.publishing import publish
 from toolkit.hub.pulling import PullReport, pull
+from toolkit.hub.report import PublishReport, Smoke
 from toolkit.hub.searching import FoundDelta, search
 from toolkit.hub.target import Target, parse_target
 
@@ -12,6 +13,7 @@ __all__ = [
     "FoundDelta",
     "PublishReport",
     "PullReport",
+    "Smoke",
     "Target",
     "fetch_base",
     "fetch_delta",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hub_cards import CardFacts, lint
 from toolkit.errors import CogsymError
-from toolkit.hub.card_lint import lint_card
 from toolkit.hub.contents import Contents
 from toolkit.hub.leaks import find_local_paths, find_tokens
 from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, TrainingRecord
@@ -42,8 +42,13 @@ class Facts:
     evaluations: tuple[EvaluationRecord, ...]
 
 
-def check_run(run: RunFolder, contents: Contents) -> tuple[Check, ...]:
+def check_run(run: RunFolder, contents: Contents, repo_id: str | None = None) -> tuple[Check, ...]:
     """Everything that can be known about a publication without a network.
+
+    Args:
+        run: the run folder.
+        contents: what of it will go.
+        repo_id: where it will go, if that is the Hub; the card's commands have to name it.
 
     Returns:
         One `Check` for each thing looked at. Where the records cannot be read, what depends on them is not looked at.
@@ -59,7 +64,7 @@ def check_run(run: RunFolder, contents: Contents) -> tuple[Check, ...]:
         *checks,
         Check("records", tuple(_disagreements(facts, contents))),
         Check("delta", tuple(_delta_problems(facts, contents))),
-        Check("card", tuple(lint_card(run.card, facts.config, facts.evaluations, contents))),
+        Check("card", tuple(_card_problems(run, repo_id))),
         Check("licence", tuple(_licence_problems(run, facts.config))),
     )
 
@@ -105,15 +110,15 @@ def _tokens(contents: Contents) -> Iterator[str]:
 
 def _local_paths(run: RunFolder, contents: Contents) -> Iterator[str]:
     for file in contents.files:
-        if file.path.endswith((".safetensors", ".png")):
-            continue
+        if file.path.endswith((".safetensors", ".png")) or file.path == run.card.name:
+            continue  # the card has a lint of its own
         try:
             text = file.source.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             yield f"{file.path} is not UTF-8 text"
             continue
         # Samples and licences hold other people's words, in which something like a path means nothing.
-        guess = file.path.startswith(("README.md", "config.json", "records/", ".eval_results/"))
+        guess = file.path.startswith(("config.json", "records/", ".eval_results/"))
         paths = find_local_paths(text, run.root, guess=guess)
         for path in paths[:_SHOWN]:
             yield f"{file.path} names a path of this machine: {path}"
@@ -156,7 +161,7 @@ def _delta_problems(facts: Facts, contents: Contents) -> Iterator[str]:
         yield "config.json and records/delta.json give different digests of the delta"
     if config.delta_file != info.file:
         yield f"config.json names the delta {config.delta_file}, records/delta.json names it {info.file}"
-    file = contents.find(config.delta_file)
+    file = contents.find(config.delta_file) or contents.find(f"{config.delta_file}.index.json")
     if file is None:
         yield f"{config.delta_file} is missing"
     elif file.sha256 != config.delta_sha256:
@@ -164,6 +169,18 @@ def _delta_problems(facts: Facts, contents: Contents) -> Iterator[str]:
             f"{file.path} is not the one that config.json describes: its sha256 is {file.sha256[:12]}..., "
             f"not {config.delta_sha256[:12]}...; make the delta again, or bring back the right file"
         )
+
+
+def _card_problems(run: RunFolder, repo_id: str | None) -> Iterator[str]:
+    try:
+        text = run.card.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        yield f"{run.card.name} cannot be read: {error.__class__.__name__}; run `cogsym card`"
+        return
+    problems = [str(problem) for problem in lint(text, run.root)]
+    yield from problems
+    if repo_id and not problems and (named := CardFacts.read(run.card_facts).name) != repo_id:
+        yield f"its commands name {named}, not {repo_id}: run `cogsym card {run.root.name} --name {repo_id}`"
 
 
 def _licence_problems(run: RunFolder, config: DeltaConfig) -> Iterator[str]:

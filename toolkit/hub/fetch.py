@@ -115,6 +115,8 @@ def check_digest(folder: Path, name: str) -> None:
         raise HubError(f"{name} is not a published delta: {error.message}", "look for one: `cogsym search`") from error
     # A config comes from a stranger: the name may not lead out of the folder.
     path = folder / Path(config.delta_file).name
+    if not path.is_file() and (index := path.with_name(f"{path.name}.index.json")).is_file():
+        path = index  # a delta too large for one file; its shards are checked as they are read
     if not path.is_file():
         raise HubError(f"{name} holds no {path.name}", "tell its owners: the publication is not complete")
     found, stated = PublishedFile(path.name, path, path.stat().st_size).sha256, config.delta_sha256

@@ -12,8 +12,8 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import ModelInfo
 
+from hub_cards.metadata import DELTA_TAG
 from toolkit.errors import LanguageError
-from toolkit.hub.card_lint import DELTA_TAG
 from toolkit.hub.client import hub_client
 from toolkit.hub.failures import hub_errors
 from toolkit.languages import get_language

@@ -7,8 +7,8 @@ import re
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.hf_api import Collection
 
+from hub_cards.metadata import read_front_matter
 from toolkit.errors import HubError
-from toolkit.hub.card_lint import read_front_matter
 
 MAX_NOTE = 500
 """Characters that the Hub takes for the note of a collection's item."""
