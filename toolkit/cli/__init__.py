@@ -15,6 +15,7 @@ from toolkit.cli import (
     doctor,
     evaluate,
     languages,
+    pocket,
     publish,
     pull,
     recipes,
@@ -54,6 +55,7 @@ app.command(rich_help_panel=USE)(pull.pull)
 app.command(rich_help_panel=USE)(translate.translate)
 app.add_typer(space.app, name="space", rich_help_panel=USE)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)
+app.add_typer(pocket.app, name="pocket", rich_help_panel=LOOK)
 
 
 def _print_version(wanted: bool) -> None:
