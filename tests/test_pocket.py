@@ -14,7 +14,7 @@ from toolkit import pocket
 from toolkit.corpus import read_pairs
 from toolkit.errors import CorpusError, OutputError
 from toolkit.languages import get_language
-from toolkit.pocket import grammar, lexicon
+from toolkit.pocket import grammar, lexicon, slots
 from toolkit.prompts import LINES
 
 LANGUAGES = ("eng", "ind", "jav", "sun")
@@ -31,7 +31,7 @@ SHIPPED = {
 def sentence(name: str, **choices: str) -> dict[str, str]:
     """The first sentence of this pattern whose English holds all the choices."""
     (pattern,) = [pattern for pattern in grammar.patterns() if pattern.name == name]
-    choose = grammar.Chooser("test")
+    choose = slots.Chooser("test")
     for _ in range(20_000):
         made = grammar.fill(pattern, choose)
         if all(made[language] == text for language, text in choices.items()):
@@ -54,10 +54,10 @@ def test_verbs_name_five_english_forms_and_every_pattern_uses_slots_that_exist()
     for word in lexicon.words():
         if word.kind in ("verb", "action", "swimming"):
             assert len(word.eng) == 5, word.concept
-    names = set(grammar.SLOTS) | {tag for word in lexicon.words() for tag in word.tags}
+    names = set(slots.SLOTS) | {tag for word in lexicon.words() for tag in word.tags}
     for pattern in grammar.patterns():
         for wanted in pattern.slots.values():
-            assert wanted in names or re.split(" of | like ", wanted)[0] in grammar.SLOTS, (pattern.name, wanted)
+            assert wanted in names or re.split(" of | like ", wanted)[0] in slots.SLOTS, (pattern.name, wanted)
 
 
 def test_splits_hold_tens_of_thousands_of_sentences_and_share_none_in_any_language():

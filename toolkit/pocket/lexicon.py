@@ -1,4 +1,4 @@
-"""The words of the pocket phrasebook, read from lexicon.tsv: one concept with its word in each language."""
+"""The phrasebook as written by hand: words from lexicon.tsv, sentence patterns and determiners from templates.yaml."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
+
+import yaml
 
 LANGUAGES = ("eng", "ind", "jav", "sun")
 
@@ -36,14 +39,14 @@ class Word:
 
     @property
     def english(self) -> dict[str, str]:
+        """The English forms by name."""
         return dict(self.eng)
 
 
 @cache
 def words() -> tuple[Word, ...]:
     """Every word of the lexicon, in the order of the file."""
-    text = files("toolkit.pocket").joinpath("lexicon.tsv").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    lines = [line for line in _text("lexicon.tsv").splitlines() if not line.startswith("#")]
     return tuple(_read(row) for row in csv.DictReader(lines, delimiter="\t"))
 
 
@@ -52,6 +55,21 @@ def words_with(*tags: str, going_with: str = "") -> tuple[Word, ...]:
     """The words that carry one of these tags (and, where given, go with `going_with`)."""
     found = (word for word in words() if word.tags & set(tags))
     return tuple(word for word in found if not going_with or going_with in word.goes_with)
+
+
+@cache
+def rules() -> dict[str, Any]:
+    """The content of templates.yaml: `determiners` and `templates`."""
+    return yaml.safe_load(_text("templates.yaml"))
+
+
+def determiners() -> dict[str, dict[str, str]]:
+    """By name, how a noun looks with it in each language; `{}` is the noun."""
+    return rules()["determiners"]
+
+
+def _text(name: str) -> str:
+    return files("toolkit.pocket").joinpath(name).read_text(encoding="utf-8")
 
 
 def _read(row: dict[str, str]) -> Word:

@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from toolkit.errors import CorpusError
-from toolkit.pocket.grammar import Chooser, fill, patterns
+from toolkit.pocket.grammar import fill, patterns
 from toolkit.pocket.lexicon import LANGUAGES
+from toolkit.pocket.slots import Chooser
 
 SPLITS = ("train", "dev", "test")
 SENTENCES_PER_SHARE = 700

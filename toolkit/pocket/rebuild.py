@@ -174,12 +174,12 @@ def _rate(step: int, steps: int) -> float:
 def _batches(tokenizer: Any, examples: Sequence[Example], seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Batches without end, each of examples of about the same length: token ids and labels, (B, T)."""
     draw = random.Random(seed)
-    encoded = [example_ids(tokenizer, example) for example in examples]
+    order, pool = list(examples), 50 * BATCH_SIZE
     while True:
-        draw.shuffle(encoded)
-        pool = 50 * BATCH_SIZE
-        for start in range(0, len(encoded) - pool + 1, pool):
-            part = sorted(encoded[start : start + pool], key=lambda item: len(item[0]))
+        draw.shuffle(order)
+        for start in range(0, len(order) - pool + 1, pool):
+            encoded = [example_ids(tokenizer, example) for example in order[start : start + pool]]
+            part = sorted(encoded, key=lambda item: len(item[0]))
             groups = [part[i : i + BATCH_SIZE] for i in range(0, pool, BATCH_SIZE)]
             draw.shuffle(groups)
             for group in groups:
