@@ -134,6 +134,7 @@ class TensorChange(Record):
     changed: int = Field(description="weights whose bits differ")
     size_bytes: int = Field(description="bytes that this tensor takes in the delta")
     rms: float = Field(description="root mean square of new minus old value, over all its weights")
+    coding: str = Field(default="", description="how the delta codes it, e.g. exponent+rows, rank 16, or raw")
 
 
 class DeltaInfo(Record):

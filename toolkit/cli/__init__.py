@@ -14,7 +14,10 @@ from toolkit.cli import (
     demo,
     doctor,
     evaluate,
+    extract,
+    inspect,
     languages,
+    merge,
     pocket,
     publish,
     pull,
@@ -25,6 +28,7 @@ from toolkit.cli import (
     table,
     train,
     translate,
+    verify,
 )
 from toolkit.cli.console import report_error
 from toolkit.errors import CogsymError, OutputError
@@ -52,6 +56,10 @@ app.command(rich_help_panel=LOOK)(table.table)
 app.command(rich_help_panel=MAKE)(publish.publish)
 app.command(rich_help_panel=USE)(search.search)
 app.command(rich_help_panel=USE)(pull.pull)
+app.command(rich_help_panel=USE)(merge.merge)
+app.command(rich_help_panel=USE)(verify.verify)
+app.command(rich_help_panel=LOOK)(inspect.inspect)
+app.command(rich_help_panel=MAKE)(extract.extract)
 app.command(rich_help_panel=USE)(translate.translate)
 app.add_typer(space.app, name="space", rich_help_panel=USE)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)

@@ -17,7 +17,7 @@ from toolkit.delta.blob import HEAD, BlobHead, unpack_head
 from toolkit.delta.checkpoint import Checkpoint
 from toolkit.delta.codec import decode_chunk
 from toolkit.delta.container import DOWNLOAD_AGAIN, BaseTensor, ChangedTensor, DeltaFiles, open_files
-from toolkit.delta.inspection import info_of
+from toolkit.delta.facts import info_of
 from toolkit.delta.safetensors_file import ITEM_BYTES, TensorSpan
 from toolkit.errors import DamagedDeltaError, WrongBaseError
 from toolkit.records import BaseInfo, DeltaInfo
@@ -87,7 +87,7 @@ class Delta:
 
     @property
     def info(self) -> DeltaInfo:
-        return info_of(self.files)
+        return info_of(self.files, {tensor.name: tensor.head.mode() for tensor in self})
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.delta import container, kernel
 from toolkit.delta.bits import LAYOUTS, BitLayout, Bits
+from toolkit.delta.blas import one_thread_each
 from toolkit.delta.blob import PREDICTED, RAW, ROW_LEVELS, BlobHead, Levels, pack_head
 from toolkit.delta.checkpoint import (
     DEFAULT_THREADS,
@@ -28,16 +30,16 @@ from toolkit.delta.checkpoint import (
     read_base_info,
 )
 from toolkit.delta.codec import encode_chunk
-from toolkit.delta.grouping import SAMPLE_WEIGHTS, Grouping, choose, row_levels
-from toolkit.delta.inspection import info_of
-from toolkit.delta.prediction import Factors, Predictor, factor_bits, fit, join_rows, predict
+from toolkit.delta.delta import load_delta
+from toolkit.delta.grouping import Grouping, choose, row_levels
+from toolkit.delta.prediction import SAMPLE_ROWS, Factors, Predictor, factor_bits, fit, join_rows, predict
 from toolkit.delta.progress import Meter, Progress
 from toolkit.delta.safetensors_file import ITEM_BYTES, TensorSpan
 from toolkit.errors import DeltaError, OutputError
 from toolkit.records import BaseInfo, DeltaInfo
 
 CHUNK_WEIGHTS = 1 << 20
-TRIAL_WEIGHTS = 1 << 18
+SAMPLE_WEIGHTS, TRIAL_WEIGHTS = 1 << 19, 1 << 17  # on which levels and groups, and ranks, are chosen
 
 
 def extract(
@@ -81,7 +83,7 @@ def extract(
         spool = tempfile.TemporaryFile(dir=out.parent)  # noqa: SIM115  nameless, so it is gone even if we are killed
     except OSError as cause:
         raise OutputError(f"{out.parent} cannot be written: {cause.strerror}", "choose another folder") from cause
-    with spool, Reader() as reader:
+    with spool, Reader() as reader, one_thread_each():
         blobs: list[container.Spooled] = []
         base_tensors: dict[str, container.BaseTensor] = {}
         changed: dict[str, container.ChangedTensor] = {}
@@ -103,7 +105,8 @@ def extract(
             )
         manifest = container.Manifest(base=base_info, base_tensors=base_tensors, changed=changed)
         path = container.write_delta(out, spool, blobs, manifest, fingerprints(manifest), shard_bytes=shard_bytes)
-    return info_of(container.open_files(path))
+    with load_delta(path) as delta:
+        return delta.info
 
 
 def fingerprints(manifest: container.Manifest) -> tuple[str, str]:
@@ -202,11 +205,11 @@ class _TensorCoder:
     def _plan(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[Grouping, Predictor | None]:
         """Whether and how to predict, and how to group what is left: whatever is smallest on a sample of rows."""
         picked = np.flatnonzero(change.rows)
-        n_sample = max(1, min(len(picked), SAMPLE_WEIGHTS // pair.columns))
+        n_sample = max(1, min(len(picked), max(SAMPLE_ROWS, SAMPLE_WEIGHTS // pair.columns)))
         sample = picked[np.linspace(0, len(picked) - 1, n_sample).astype(np.intp)] if len(picked) else picked
         old, new = pair.read_rows(sample)
 
-        def grouped(base: Bits, new: Bits) -> tuple[float, Grouping]:
+        def grouped(base: Bits, new: Bits, **options: Any) -> tuple[float, Grouping]:
             return choose(
                 base,
                 new,
@@ -215,19 +218,21 @@ class _TensorCoder:
                 row_sparse=len(picked) < pair.rows,
                 changed_columns=change.columns,
                 layout=layout,
+                **options,
             )
 
-        if pair.rows == 1 or not len(picked):
-            return grouped(old, new)[1], None
-        step = max(1, len(old) * pair.columns // TRIAL_WEIGHTS)  # a part of the sample is enough to compare ranks
-        few_old, few_new = np.ascontiguousarray(old[::step]), np.ascontiguousarray(new[::step])
-        best, chosen = grouped(few_old, few_new)[0], None
-        for predictor in fit(old, new, layout):
+        few_old, few_new = thinned(old, TRIAL_WEIGHTS), thinned(new, TRIAL_WEIGHTS)
+        best, grouping = grouped(few_old, few_new)
+        chosen: Predictor | None = None
+        for predictor in fit(old, new, layout) if pair.rows > 1 and len(picked) else []:
             factors = predictor.left(few_old, few_new, layout)
-            bits = grouped(predict(few_old, factors, layout), few_new)[0] + factor_bits(factors, pair.rows)
+            # Levels cost little: with the levels that were best without a prediction, ranks can be compared.
+            bits, _ = grouped(predict(few_old, factors, layout), few_new, flags=(grouping.flags,))
+            bits += factor_bits(factors, pair.rows)
             if bits > best:
                 break  # higher ranks only cost more from here
             best, chosen = bits, predictor
+        old, new = thinned(old, SAMPLE_WEIGHTS), thinned(new, SAMPLE_WEIGHTS)
         if chosen is not None:
             old = predict(old, chosen.left(old, new, layout), layout)
         return grouped(old, new)[1], chosen
@@ -336,6 +341,11 @@ class _Pair:
             count += differing
         rms = math.sqrt(float(squares.sum()) / max(self._new.weights, 1))
         return _Change(rows, None if self.rows == 1 or columns.all() else columns, count, float(f"{rms:.4g}"))
+
+
+def thinned(sample: Bits, weights: int) -> Bits:
+    """Evenly spread rows of a sample, about so many weights."""
+    return np.ascontiguousarray(sample[:: max(1, sample.size // weights)])
 
 
 def matrix_columns(shape: tuple[int, ...]) -> int:

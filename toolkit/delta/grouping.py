@@ -7,7 +7,6 @@ otherwise. Integer arithmetic throughout: every machine and every kernel chooses
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,8 @@ from toolkit.delta import kernel
 from toolkit.delta.bits import BitLayout, Bits
 from toolkit.delta.blob import COLUMN_LEVELS, MAX_GROUPS, ROW_LEVELS, UNCHANGED, Levels
 
-SAMPLE_WEIGHTS = 1 << 20
-_EXACT = 256  # differences below this have their own bucket in the statistics, larger ones share eight per octave
+_EXACT = 32  # differences below this have their own bucket in the statistics, larger ones share eight per octave
+_ALL_FLAGS = (0, ROW_LEVELS, COLUMN_LEVELS, ROW_LEVELS | COLUMN_LEVELS)
 
 
 @dataclass(frozen=True)
@@ -93,6 +92,7 @@ def choose(
     row_sparse: bool,
     changed_columns: NDArray[np.bool_] | None,
     layout: BitLayout,
+    flags: tuple[int, ...] = _ALL_FLAGS,
 ) -> tuple[float, Grouping]:
     """The cheapest of: exponent only, with row levels, with column levels, with both.
 
@@ -102,6 +102,7 @@ def choose(
         total_rows: rows of the tensor that changed.
         row_sparse: whether some rows did not change, which row levels alone can say.
         changed_columns: marks of the columns that changed, which column levels alone can say; None where all did.
+        flags: the combinations to try.
 
     Returns:
         The estimated size of the whole tensor in bits, and the choice.
@@ -116,24 +117,24 @@ def choose(
     columns = _column_levels(size, changed_columns)
     scale = total_rows / max(len(base), 1)
     best: tuple[float, Grouping] | None = None
-    for flags in (0, ROW_LEVELS, COLUMN_LEVELS, ROW_LEVELS | COLUMN_LEVELS):
-        if (changed_columns is not None and not flags & COLUMN_LEVELS) or (row_sparse and not flags & ROW_LEVELS):
+    for tried in flags:
+        if (changed_columns is not None and not tried & COLUMN_LEVELS) or (row_sparse and not tried & ROW_LEVELS):
             continue
-        if flags and total_rows == 1 and not row_sparse:
+        if tried and total_rows == 1 and not row_sparse:
             continue  # one row has nothing to tell apart
         context = 2 * exponent
         level_bits = 0.0
-        if flags & ROW_LEVELS:
+        if tried & ROW_LEVELS:
             context = context - rows[:, None]
             level_bits += scale * _level_bits(rows)
-        if flags & COLUMN_LEVELS:
+        if tried & COLUMN_LEVELS:
             context = context - columns[None, :].astype(np.int16)
             level_bits += _level_bits(columns)
         live = buckets if changed_columns is None else buckets[:, changed_columns]
         context = context if changed_columns is None else context[:, changed_columns]
         bits, first, groups = _merge_contexts(context.reshape(-1), live.reshape(-1), extra_bits, scale, n_chunks)
         if best is None or bits + level_bits < best[0]:
-            best = bits + level_bits, Grouping(flags, first, groups, anchor, columns if flags & COLUMN_LEVELS else None)
+            best = bits + level_bits, Grouping(tried, first, groups, anchor, columns if tried & COLUMN_LEVELS else None)
     assert best is not None
     return best
 
@@ -147,10 +148,10 @@ def _buckets(zigzag: Bits) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Bucket of each value, and how many bits it takes to tell apart the values of each bucket."""
     wide = zigzag.astype(np.int64)
     octave = np.frexp(wide.astype(np.float64))[1].astype(np.int64) - 1
-    large = _EXACT + 8 * (octave - 8) + ((wide >> np.maximum(octave - 3, 0)) & 7)
+    large = _EXACT + 8 * (octave - 5) + ((wide >> np.maximum(octave - 3, 0)) & 7)
     buckets = np.where(wide < _EXACT, wide, large)
-    n_octaves = 8 * zigzag.dtype.itemsize - 8
-    extra = np.concatenate([np.zeros(_EXACT), np.repeat(np.arange(n_octaves) + 5.0, 8)])
+    n_octaves = 8 * zigzag.dtype.itemsize - 5
+    extra = np.concatenate([np.zeros(_EXACT), np.repeat(np.arange(n_octaves) + 2.0, 8)])
     return buckets, extra
 
 
@@ -170,6 +171,7 @@ def _merge_contexts(
     context: NDArray[np.int16], buckets: NDArray[np.int64], extra: NDArray[np.float64], scale: float, n_chunks: int
 ) -> tuple[float, int, NDArray[np.uint8]]:
     """Join neighbouring contexts into groups as long as that makes the streams smaller.
+        flags: the combinations to try.
 
     Returns:
         The estimated size in bits, the first context, and the group of each context from there on.
@@ -179,30 +181,29 @@ def _merge_contexts(
     table = np.bincount((context.astype(np.int64) - first) * len(extra) + buckets, minlength=n_contexts * len(extra))
     table = table.reshape(n_contexts, len(extra)).astype(np.float64)
     edges = np.flatnonzero(table.any(axis=1))
-    rows = [table[edge] for edge in edges]
+    rows = list(table[edges])
 
-    def cost(counts: NDArray[np.float64]) -> float:
-        used = int(np.count_nonzero(counts))
+    def costs_of(counts: NDArray[np.float64]) -> list[float]:
         # A pcodec stream has about 24 bytes of its own and 2 per bin; a small one gets few bins.
-        bins = min(used, 12 + float(np.sqrt(scale * counts.sum() / n_chunks)) / 6)
-        entropy = _entropy_bits(counts[None, :])[0] + float(counts @ extra)
-        return scale * entropy + n_chunks * 8 * (28 + 2 * bins)
+        bins = np.minimum(np.count_nonzero(counts, axis=1), 12 + np.sqrt(scale * counts.sum(axis=1) / n_chunks) / 6)
+        entropy: NDArray[np.float64] = _entropy_bits(counts) + counts @ extra
+        return list(scale * entropy + n_chunks * 8 * (28 + 2 * bins))
 
-    costs = [cost(row) for row in rows]
+    costs = costs_of(table[edges])
     starts = [int(edge) for edge in edges]
-    joined = [cost(a + b) for a, b in pairwise(rows)]
+    joined = costs_of(table[edges[:-1]] + table[edges[1:]]) if len(edges) > 1 else []
     while joined:
         gains = [costs[i] + costs[i + 1] - joined[i] for i in range(len(joined))]
-        i = int(np.argmax(gains))
+        i = max(range(len(gains)), key=gains.__getitem__)
         if gains[i] <= 0 and len(rows) <= MAX_GROUPS:
             break
         rows[i] = rows[i] + rows[i + 1]
         costs[i] = joined[i]
         del rows[i + 1], costs[i + 1], starts[i + 1], joined[i]
-        if i < len(joined):
-            joined[i] = cost(rows[i] + rows[i + 1])
-        if i > 0:
-            joined[i - 1] = cost(rows[i - 1] + rows[i])
+        around = [k for k in (i - 1, i) if 0 <= k < len(joined)]
+        if around:
+            for k, cost in zip(around, costs_of(np.stack([rows[k] + rows[k + 1] for k in around])), strict=True):
+                joined[k] = cost
     groups = np.zeros(n_contexts, np.uint8)
     for number, start in enumerate(starts):
         groups[start:] = number

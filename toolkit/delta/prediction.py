@@ -18,7 +18,7 @@ from toolkit.delta.bits import BitLayout, Bits, to_float32
 
 RANKS = (4, 8, 16, 32)
 MAX_RANK = 128  # 128 * 127 * 127 < 2^24
-SAMPLE_ROWS = 512
+SAMPLE_ROWS = 384
 _LARGEST = 127  # of a factor's entries
 _LOWEST_SCALE, _HIGHEST_SCALE = -100, 60  # powers of two, well inside of float32's normal range
 

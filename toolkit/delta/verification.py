@@ -10,7 +10,6 @@ from pathlib import Path
 from toolkit.delta.basecheck import check_base
 from toolkit.delta.checkpoint import DEFAULT_THREADS, Checkpoint, Reader, open_checkpoint
 from toolkit.delta.delta import Delta, DeltaTensor, load_delta
-from toolkit.delta.inspection import info_of
 from toolkit.delta.progress import Meter, Progress
 from toolkit.errors import DamagedDeltaError, DeltaError
 from toolkit.records import DeltaInfo
@@ -63,7 +62,7 @@ def verify(
             check_base(opened, checkpoint, reader, threads=threads, progress=progress)
             if full:
                 _check_merged(opened, tensors, checkpoint, reader, pool, progress)
-        return VerifyReport(info_of(opened.files), len(tensors), len(chunks), base is not None, full)
+        return VerifyReport(opened.info, len(tensors), len(chunks), base is not None, full)
 
 
 def _check_merged(
