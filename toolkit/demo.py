@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from toolkit.adaptation import Plan, prepare, refuse_existing, train_delta
 from toolkit.recipe import Recipe, read_recipe
 from toolkit.recipes import find_recipe
 from toolkit.records import DeltaInfo, EvaluationRecord, TrainingRecord
 from toolkit.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from toolkit.translator import Translator
 
 COMPARED = ("full", "front:25%", "rear:25%", "middle:25%")
 QUICK_STEPS, QUICK_SENTENCES = 40, 12
@@ -36,7 +39,7 @@ class Demo:
     language: str
     example: tuple[str, str]  # a test sentence in English, and what the phrasebook says
     before: str = ""  # the base's translation of it
-    after: str = ""  # the translation by base and published delta
+    after: str = ""  # what the base with the published delta says
     back: str = ""  # and from the new language into English
     plan: Plan | None = None
     training: TrainingRecord | None = None
@@ -82,11 +85,6 @@ def run_demo(
     refuse_existing(out)
     recipe = _write_inputs(out, language, quick, seed, listener)
     demo = Demo(out, language, _example(recipe, language))
-
-    listener.stage(
-        "Ask the base", f"The pocket model knows English and Indonesian. It has never seen a word of {language}."
-    )
-    demo.before = _translate(None, demo.example[0], f"eng>{language}")
 
     _train(demo, recipe, listener)
     _evaluate(demo, listener, quick)
@@ -145,18 +143,23 @@ def _publish(demo: Demo, listener: Listener) -> None:
     from toolkit.hub import publish
 
     listener.stage("Write the card and publish", "A repository that the Hub would take, made in a local folder.")
-    write_card(demo.run)
+    write_card(demo.run, name=demo.published.name)
     publish(demo.run, str(demo.published))
 
 
 def _use(demo: Demo, listener: Listener) -> None:
     from toolkit.delta import merge
     from toolkit.pretrained import base_of
+    from toolkit.routing import BASE
+    from toolkit.translator import Translator
 
     listener.stage("Merge and translate", "What others do with it: the published delta on the base, bit for bit.")
     merge(demo.published / demo.run.delta.name, base_of(demo.run), demo.merged)
-    demo.after = _translate(demo.published, demo.example[0], f"eng>{demo.language}")
-    demo.back = _translate(demo.published, demo.example[1], f"{demo.language}>eng")
+    translator = Translator.from_pretrained(demo.published)
+    english, reference = demo.example
+    demo.before = _say(translator, english, f"eng>{demo.language}", model=BASE)
+    demo.after = _say(translator, english, f"eng>{demo.language}")
+    demo.back = _say(translator, reference, f"{demo.language}>eng")
 
 
 def _compare(demo: Demo, recipe: Recipe, listener: Listener, quick: bool) -> None:
@@ -170,12 +173,10 @@ def _compare(demo: Demo, recipe: Recipe, listener: Listener, quick: bool) -> Non
         demo.compared[select] = evaluate(run, limit=limit, report=_evaluation_report(listener))
 
 
-def _translate(delta: Path | None, text: str, direction: str) -> str:
-    """One sentence, by the pocket base alone or with a delta on it."""
-    from toolkit.translator import Translator
-
-    translator = Translator.from_pretrained(delta) if delta else Translator.of_base("pocket", prompt="lines")
-    return translator.translate(text, direction)
+def _say(translator: Translator, text: str, direction: str, model: str | None = None) -> str:
+    """The translation as far as it came: a base that does not know the language may find no end."""
+    *_, last = translator.stream(text, direction, model=model)
+    return last.text
 
 
 def _training_report(listener: Listener) -> Callable[[Any], None]:

@@ -212,5 +212,6 @@ def _explain(error: ValidationError, where: str) -> RecipeError:
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    owner = {"data": DataSource, "replay": DataSource, "evaluation": TestSet}.get(str(location[0]), Recipe)
-    return sorted((owner if len(location) > 1 else Recipe).model_fields)
+    owners: dict[str, type[BaseModel]] = {"data": DataSource, "replay": DataSource, "evaluation": TestSet}
+    owner = owners.get(str(location[0]), Recipe) if len(location) > 1 else Recipe
+    return sorted(owner.model_fields)

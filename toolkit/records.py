@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.errors import CardError
 
-
 Origin = Literal["written", "human translation", "machine translation", "phrasebook"]
 """How text came to be: by people, translated by people, translated by a program, or put together from a grammar."""
 
@@ -203,7 +202,9 @@ class EvaluationRecord(Record):
     dataset: str = Field(description="name of the test set, never a local path")
     data_fingerprint: str = Field(description="sha256 over the rows used")
     n: int = Field(description="sentences")
-    dropped: dict[str, int] = Field(default_factory=dict, description="rows of the file left out by cleaning, by reason")
+    dropped: dict[str, int] = Field(
+        default_factory=dict, description="rows of the file left out by cleaning, by reason"
+    )
     shots: int
     seed: int
     prompt: str = Field(description="name of the prompt template")

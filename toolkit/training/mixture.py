@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from toolkit.corpus import Rows, comparable, read_instructions, read_pairs
 from toolkit.errors import RecipeError
@@ -79,7 +80,7 @@ def languages_of(directions: Iterable[Direction]) -> tuple[str, ...]:
 def _collect(
     recipe: Recipe,
     sources: Sequence[DataSource],
-    role: str,
+    role: Literal["target", "replay"],
     template: Template,
     held_out: set[str],
     draw: random.Random,

@@ -42,7 +42,8 @@ class PartialTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         saved = load_file(Path(resume_from_checkpoint) / TRAINED_FILE)
-        live = dict((model or self.model).named_parameters())
+        whole: Any = model or self.model
+        live = dict(whole.named_parameters())
         with torch.no_grad():
             for name, tensor in saved.items():
                 live[name].copy_(tensor)
