@@ -106,6 +106,7 @@ def context(facts: CardFacts, figures: Collection[str], files: Collection[str]) 
         "files": files,
         "licences": licences.KNOWN,
         "pocket": facts.base.id == "pocket",
+        "local_base": not facts.base_on_hub and facts.base.id != "pocket",
         "phrasebook": "phrasebook" in origins,
         "machine_translated": _names(source.name for source in sources if source.origin == "machine translation"),
         "noncommercial": _names(source.name for source in sources if licences.is_noncommercial(source.licence)),

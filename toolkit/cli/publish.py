@@ -44,7 +44,8 @@ def publish(
     from toolkit.run_folder import RunFolder
 
     folder = RunFolder(run)
-    _renew_card(folder, hub.parse_target(target).repo_id)
+    place = hub.parse_target(target)
+    _renew_card(folder, place.repo_id or (place.folder.resolve().name if place.folder else None))
     report = hub.publish(
         folder,
         target,
@@ -65,15 +66,15 @@ def publish(
         raise typer.Exit(1)
 
 
-def _renew_card(run: RunFolder, repo_id: str | None) -> None:
+def _renew_card(run: RunFolder, name: str | None) -> None:
     """Make the card where there is none, or where its commands name another place than the one it goes to."""
     from hub_cards import CardFacts, write_card
 
     if not run.root.is_dir():
         return  # told better by what follows
     made = run.card.is_file() and run.card_facts.is_file()
-    if not made or (repo_id and CardFacts.read(run.card_facts).name != repo_id):
-        write_card(run, name=repo_id, base=base_on_this_machine(run))
+    if not made or (name and CardFacts.read(run.card_facts).name != name):
+        write_card(run, name=name, base=base_on_this_machine(run))
 
 
 def _trial(run: RunFolder) -> Smoke | None:

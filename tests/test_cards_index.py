@@ -1,0 +1,116 @@
+"""The list of all languages, the note in a collection, and the card of a Space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from card_records import BASE, SCORES, make_records
+
+from hub_cards import CardFacts, collect
+from hub_cards.index import MAX_NOTE_CHARACTERS, collection_note, render_index, render_organisation
+from hub_cards.metadata import read_front_matter
+from hub_cards.space import MAX_DESCRIPTION_CHARACTERS, render_space
+from toolkit.errors import CardError
+
+
+@pytest.fixture
+def javanese(tmp_path: Path) -> CardFacts:
+    return collect(make_records(tmp_path / "jav"), "cogsym/llama-2-7b-cogsym-jav")
+
+
+@pytest.fixture
+def sundanese(tmp_path: Path) -> CardFacts:
+    scores = {"sun>eng": ("target", SCORES["jav>eng"][1])}
+    changes = {"language": "sun", "directions": ("eng>sun", "sun>eng")}
+    run = make_records(tmp_path / "sun-run", config=changes, training={"language": "sun", "data": ()}, scores=scores)
+    return collect(run)
+
+
+def rows(page: str) -> list[list[str]]:
+    """Cells of the table's rows, below its head."""
+    table = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in table[2:]]
+
+
+def test_the_index_lists_languages_by_name_with_the_numbers_of_their_cards(
+    javanese: CardFacts, sundanese: CardFacts
+) -> None:
+    page = render_index([sundanese, javanese], title="Languages of CogSym", introduction="All of them.")
+    assert page.startswith("# Languages of CogSym\n\nAll of them.\n")
+    assert rows(page) == [
+        [
+            "[Javanese](https://huggingface.co/cogsym/llama-2-7b-cogsym-jav)",
+            "Basa Jawa",
+            "Llama-2-7b-hf",
+            "English: chrF++ 47.3 (46.4–48.2), fair",
+            "English: chrF++ 36.9 (36.0–37.8), weak",
+            "NusaX",
+            "902 MB",
+        ],
+        [
+            "Sundanese (`sun-run`)",
+            "Basa Sunda",
+            "Llama-2-7b-hf",
+            "not measured",
+            "English: chrF++ 36.9 (36.0–37.8), weak",
+            "NusaX",
+            "902 MB",
+        ],
+    ]
+
+
+def test_an_index_of_nothing_is_refused() -> None:
+    with pytest.raises(CardError, match="there is no delta to list"):
+        render_index([], title="x")
+
+
+def test_an_organisation_page_is_a_static_space(javanese: CardFacts) -> None:
+    page = render_organisation([javanese], title="CogSym: languages | all")
+    assert read_front_matter(page) == {"title": "CogSym: languages | all", "sdk": "static", "pinned": False}
+    assert "# CogSym: languages \\| all" in page
+
+
+def test_a_collection_note_holds_scores_and_size_within_the_hubs_limit(
+    javanese: CardFacts, tmp_path: Path
+) -> None:
+    assert collection_note(javanese) == (
+        "Javanese for Llama-2-7b-hf. English → Javanese chrF++ 47.3 (fair, NusaX). "
+        "Javanese → English chrF++ 36.9 (weak, NusaX). 902 MB on top of the base"
+    )
+    long = collect(make_records(tmp_path / "long", dataset="d" * 5000))
+    assert len(collection_note(long)) <= MAX_NOTE_CHARACTERS
+
+
+def test_a_space_card_has_what_the_hub_needs_to_build_it(javanese: CardFacts, sundanese: CardFacts) -> None:
+    page = render_space([javanese, sundanese], sdk_version="6.31.0", hardware="zero-a10g")
+    fields = read_front_matter(page)
+    assert (fields["sdk"], fields["sdk_version"], fields["python_version"]) == ("gradio", "6.31.0", "3.11")
+    assert fields["app_file"] == "app.py"
+    assert fields["suggested_hardware"] == "zero-a10g"
+    assert fields["short_description"] == "Translate to and from Javanese, Sundanese"
+    assert fields["models"] == ["cogsym/llama-2-7b-cogsym-jav", "meta-llama/Llama-2-7b-hf"]
+    # The base is gated: a build, which has no token, could not fetch it.
+    assert fields["preload_from_hub"] == ["cogsym/llama-2-7b-cogsym-jav config.json,delta.safetensors"]
+    assert "| Javanese | Basa Jawa |" in page
+
+
+def test_an_open_base_is_fetched_while_the_space_is_built(tmp_path: Path) -> None:
+    base = BASE.model_copy(update={"id": "org/open", "licence": "apache-2.0"})
+    facts = collect(make_records(tmp_path / "run", base=base), "org/name")
+    assert "org/open" in read_front_matter(render_space([facts], sdk_version="6.31.0"))["preload_from_hub"]
+
+
+def test_a_space_of_many_languages_keeps_its_description_within_the_hubs_limit(javanese: CardFacts) -> None:
+    def named(name: str) -> CardFacts:
+        return javanese.model_copy(update={"language": javanese.language.model_copy(update={"english": name})})
+
+    many = [named(f"A language with a long name {number}") for number in range(30)]
+    description = read_front_matter(render_space(many, sdk_version="6.31.0"))["short_description"]
+    assert description == "Translate to and from 30 languages"
+    assert len(description) <= MAX_DESCRIPTION_CHARACTERS
+
+
+def test_a_range_of_gradio_versions_is_refused(javanese: CardFacts) -> None:
+    with pytest.raises(CardError, match="'>=6' is not an exact version of Gradio"):
+        render_space([javanese], sdk_version=">=6")
