@@ -272,8 +272,9 @@ def test_a_slow_hub_is_waited_for(hub: HubServer, run: RunFolder) -> None:
 def test_trees_of_many_pages_are_read_whole(hub: HubServer, run: RunFolder) -> None:
     hub.page_size = 2
     publish(run, REPO, endpoint=hub.endpoint)
+    hub.faults.clear()
+    assert not publish(run, REPO, verify=False, endpoint=hub.endpoint).changed
     assert len(sent(hub, "GET", "/tree/")) > 4
-    assert not publish(run, REPO, endpoint=hub.endpoint).changed
 
 
 def test_the_collection_lists_it_and_its_note_follows_the_scores(hub: HubServer, run: RunFolder) -> None:
