@@ -31,7 +31,7 @@ def encode_chunk(base: Bits, new: Bits, head: BlobHead, rows: Levels | None, lay
     """
     columns = head.column_levels
     picked_rows, picked_columns = changed_part(rows), changed_part(columns)
-    base, new = _pick(base, picked_rows, picked_columns), _pick(new, picked_rows, picked_columns)
+    base, new = (np.ascontiguousarray(_pick(bits, picked_rows, picked_columns)) for bits in (base, new))
     rows = rows if rows is None or picked_rows is None else rows[picked_rows]
     columns = columns if columns is None or picked_columns is None else columns[picked_columns]
     values, counts = kernel.split(base, new, rows, columns, head.first_context, head.groups, head.n_groups, layout)

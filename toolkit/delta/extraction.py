@@ -31,7 +31,7 @@ from toolkit.delta.checkpoint import (
 )
 from toolkit.delta.codec import encode_chunk
 from toolkit.delta.delta import load_delta
-from toolkit.delta.grouping import Grouping, choose, row_levels
+from toolkit.delta.grouping import ALL_FLAGS, Grouping, choose, row_levels
 from toolkit.delta.prediction import SAMPLE_ROWS, Factors, Predictor, factor_bits, fit, join_rows, predict
 from toolkit.delta.progress import Meter, Progress
 from toolkit.delta.safetensors_file import ITEM_BYTES, TensorSpan
@@ -190,7 +190,7 @@ class _TensorCoder:
         self._meter.add(new.size_bytes)
         if base is not None and (base.sha256, base.shape) == (sha256, new.shape):
             return _Coded(name, base)
-        layout = LAYOUTS.get(new.dtype)
+        layout = LAYOUTS.get(new.dtype) if new.weights else None
         pair = _Pair(self._reader, old, new, layout)
         change = pair.compare()
         head, payloads = self._coded(pair, change, layout) if layout else self._raw(pair)
@@ -205,11 +205,14 @@ class _TensorCoder:
     def _plan(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[Grouping, Predictor | None]:
         """Whether and how to predict, and how to group what is left: whatever is smallest on a sample of rows."""
         picked = np.flatnonzero(change.rows)
+        if not len(picked):  # only new rows, all of them zero
+            picked = np.zeros(1, np.intp)
         n_sample = max(1, min(len(picked), max(SAMPLE_ROWS, SAMPLE_WEIGHTS // pair.columns)))
-        sample = picked[np.linspace(0, len(picked) - 1, n_sample).astype(np.intp)] if len(picked) else picked
+        sample = picked[np.linspace(0, len(picked) - 1, n_sample).astype(np.intp)]
         old, new = pair.read_rows(sample)
 
         def grouped(base: Bits, new: Bits, **options: Any) -> tuple[float, Grouping]:
+            options.setdefault("flags", (0,) if pair.flat else ALL_FLAGS)
             return choose(
                 base,
                 new,
@@ -224,7 +227,7 @@ class _TensorCoder:
         few_old, few_new = thinned(old, TRIAL_WEIGHTS), thinned(new, TRIAL_WEIGHTS)
         best, grouping = grouped(few_old, few_new)
         chosen: Predictor | None = None
-        for predictor in fit(old, new, layout) if pair.rows > 1 and len(picked) else []:
+        for predictor in fit(old, new, layout) if not pair.flat else []:
             factors = predictor.left(few_old, few_new, layout)
             # Levels cost little: with the levels that were best without a prediction, ranks can be compared.
             bits, _ = grouped(predict(few_old, factors, layout), few_new, flags=(grouping.flags,))
@@ -294,6 +297,8 @@ class _Pair:
         self.rows = -(-new.weights // self.columns)
         self.rows_per_chunk = max(1, CHUNK_WEIGHTS // self.columns)
         self.n_chunks = -(-self.rows // self.rows_per_chunk)
+        # A list of weights has no rows and columns to tell apart: it is only cut into pieces.
+        self.flat = self.rows == 1 or new.weights % self.columns != 0
         self._base_bytes = shared_bytes(old, new)
 
     def _read(self, span: TensorSpan | None, first: int, stop: int, available_bytes: int) -> Bits:
@@ -315,13 +320,8 @@ class _Pair:
         return old, self._read(self._new, first, stop, self._new.size_bytes)
 
     def read_rows(self, rows: NDArray[np.intp]) -> tuple[Bits, Bits]:
-        if not len(rows):
-            empty = np.zeros((0, self.columns), self._dtype)
-            return empty, empty
-        if len(rows) == self.rows:
-            return self._rows(0, self.rows)
         pairs = [self._rows(row, row + 1) for row in rows.tolist()]
-        width = min(old.shape[1] for old, _ in pairs)
+        width = min(old.shape[1] for old, _ in pairs)  # the last row of a list may be cut short
         return np.concatenate([o[:, :width] for o, _ in pairs]), np.concatenate([n[:, :width] for _, n in pairs])
 
     def compare(self) -> _Change:
@@ -340,7 +340,9 @@ class _Pair:
             rows[start : start + len(old)] = marks
             count += differing
         rms = math.sqrt(float(squares.sum()) / max(self._new.weights, 1))
-        return _Change(rows, None if self.rows == 1 or columns.all() else columns, count, float(f"{rms:.4g}"))
+        if self.flat:
+            return _Change(np.ones_like(rows), None, count, float(f"{rms:.4g}"))
+        return _Change(rows, None if columns.all() else columns, count, float(f"{rms:.4g}"))
 
 
 def thinned(sample: Bits, weights: int) -> Bits:

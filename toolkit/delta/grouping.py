@@ -16,7 +16,7 @@ from toolkit.delta.bits import BitLayout, Bits
 from toolkit.delta.blob import COLUMN_LEVELS, MAX_GROUPS, ROW_LEVELS, UNCHANGED, Levels
 
 _EXACT = 32  # differences below this have their own bucket in the statistics, larger ones share eight per octave
-_ALL_FLAGS = (0, ROW_LEVELS, COLUMN_LEVELS, ROW_LEVELS | COLUMN_LEVELS)
+ALL_FLAGS = (0, ROW_LEVELS, COLUMN_LEVELS, ROW_LEVELS | COLUMN_LEVELS)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def choose(
     row_sparse: bool,
     changed_columns: NDArray[np.bool_] | None,
     layout: BitLayout,
-    flags: tuple[int, ...] = _ALL_FLAGS,
+    flags: tuple[int, ...] = ALL_FLAGS,
 ) -> tuple[float, Grouping]:
     """The cheapest of: exponent only, with row levels, with column levels, with both.
 
@@ -120,8 +120,6 @@ def choose(
     for tried in flags:
         if (changed_columns is not None and not tried & COLUMN_LEVELS) or (row_sparse and not tried & ROW_LEVELS):
             continue
-        if tried and total_rows == 1 and not row_sparse:
-            continue  # one row has nothing to tell apart
         context = 2 * exponent
         level_bits = 0.0
         if tried & ROW_LEVELS:

@@ -84,7 +84,8 @@ def compare(
 ) -> tuple[NDArray[np.bool_], int]:
     differs = base != new
     columns |= differs.any(axis=0)
-    before, after = (to_float32(bits, layout).astype(np.float64) for bits in (base, new))
+    with np.errstate(invalid="ignore"):  # a signalling NaN is no mistake of ours
+        before, after = (to_float32(bits, layout).astype(np.float64) for bits in (base, new))
     finite = np.isfinite(before) & np.isfinite(after)
     change = np.subtract(after, before, out=np.zeros_like(after), where=finite)
     change *= change

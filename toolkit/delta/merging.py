@@ -173,7 +173,7 @@ class _Merge:
             entries.append((span.name, span.dtype, shape, size))
         entries += [(tensor.name, tensor.merged.dtype, tensor.merged.shape, tensor.size_bytes) for tensor in added]
         placed = [(name, size) for name, _, _, size in entries]
-        if placed == [(span.name, span.size_bytes) for span in file.tensors]:
+        if [entry[:3] for entry in entries] == [(span.name, span.dtype, span.shape) for span in file.tensors]:
             return len(file.header).to_bytes(8, "little") + file.header, placed
         return build_header(entries, file.metadata), placed
 

@@ -151,6 +151,13 @@ class LanguageSwitcher:
             self._point({})
             self._active = None
 
+    def forget_working_copy(self) -> None:
+        """Free the decoded weights of the last language that is not resident; the next call decodes it again."""
+        with self._lock:
+            if self._active is not None and not self._languages[self._active].resident:
+                self.deactivate()
+            self._working, self._working_holds = {}, None
+
     @contextmanager
     def use(self, name: str | None) -> Iterator[None]:
         """The model speaks this language (None: the base) inside of the block, and no other thread can switch it."""

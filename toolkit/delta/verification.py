@@ -50,7 +50,7 @@ def verify(
     with load_delta(delta) as opened, Reader() as reader, ThreadPoolExecutor(threads) as pool:
         tensors = list(opened)
         chunks = [(tensor, chunk) for tensor in tensors for chunk in range(tensor.head.n_chunks)]
-        meter = Meter(progress, "check delta", opened.files.size_bytes)
+        meter = Meter(progress, "check delta", sum(int(tensor.head.stream_bytes.sum()) for tensor in tensors))
 
         def check(item: tuple[DeltaTensor, int]) -> None:
             meter.add(len(opened.payload(*item)))

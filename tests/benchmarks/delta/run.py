@@ -1,0 +1,248 @@
+"""Every figure that the delta promises, measured side by side in one run.
+
+    python tests/benchmarks/delta/run.py --data DIR --work DIR --out tests/benchmarks/delta/results
+
+DIR of --data holds finetune_pair/ (a base and two real fine-tunes); without it those rows say so. --work needs 15 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+import peers
+import synthetic
+
+from toolkit.delta import base_fingerprint, extract, kernel, load_delta, verify
+from toolkit.delta.checkpoint import open_checkpoint
+
+THREADS = 2
+Rows = list[dict[str, Any]]
+
+
+def best(action: Any, times: int = 3) -> float:
+    """Shortest of several runs, in seconds: the least disturbed one."""
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def read_bits(file: Path) -> dict[str, np.ndarray]:
+    spans = open_checkpoint(file).tensors.values()
+    return {s.name: np.fromfile(s.file, np.uint16, s.weights, offset=s.start).reshape(s.shape) for s in spans}
+
+
+def sizes_of(name: str, base: Path, trained: Path, work: Path) -> dict[str, Any]:
+    """Our size, the bound, and the peers', on one pair of files."""
+    out = work / f"{name}.delta.safetensors"
+    info = extract(base, trained, out, threads=THREADS, overwrite=True)
+    verify(out, base, full=True, threads=THREADS)
+    old, new = read_bits(base), read_bits(trained)
+    changed = {n: bits for n, bits in new.items() if not np.array_equal(bits, old[n])}
+    weights = sum(bits.size for bits in changed.values())
+    bound = sum(peers.bound_bits(old[n], bits) for n, bits in changed.items()) / 8
+    row: dict[str, Any] = {"data": name, "weights": weights, "ours": info.size_bytes, "bound H(d|exponent)": int(bound)}
+    for peer, size in peers.PEERS.items():
+        found = [size(old[n], bits) for n, bits in changed.items()]
+        row[peer] = None if None in found else sum(found)
+    row["ours/bound"] = round(info.size_bytes / bound, 4)
+    row["bits per weight"] = round(8 * info.size_bytes / weights, 3)
+    return row
+
+
+def speeds_of(name: str, base: Path, trained: Path, work: Path) -> Rows:
+    """Encode and decode in GB/s of bfloat16, for either kernel."""
+    rows = []
+    for wanted in ("compiled", "numpy"):
+        os.environ["COGSYM_DELTA_KERNEL"] = wanted
+        out = work / "speed.delta.safetensors"
+        gigabytes = sum(span.size_bytes for span in open_checkpoint(trained).tensors.values()) / 1e9
+        encode = best(lambda out=out: extract(base, trained, out, threads=THREADS, overwrite=True), 2)
+        with load_delta(out) as delta, ThreadPoolExecutor(THREADS) as pool:
+            chunks = []
+            for tensor in delta:
+                span = open_checkpoint(base).tensors[tensor.name]
+                data = np.fromfile(span.file, np.uint8, span.size_bytes, offset=span.start)
+                chunks += [(tensor, c, data[slice(*tensor.chunk_range(c))]) for c in range(tensor.head.n_chunks)]
+
+            def apply(item: Any, delta: Any = delta) -> None:
+                tensor, chunk, data = item
+                delta.apply(tensor, chunk, memoryview(bytearray(data)))
+
+            decode = best(lambda pool=pool, apply=apply, chunks=chunks: list(pool.map(apply, chunks)))
+        rows.append(
+            {
+                "data": name,
+                "kernel": kernel.name(),
+                "encode GB/s": round(gigabytes / encode, 3),
+                "decode+apply GB/s": round(gigabytes / decode, 3),
+            }
+        )
+    os.environ.pop("COGSYM_DELTA_KERNEL")
+    return rows
+
+
+def timed_child(command: list[str]) -> tuple[float, float]:
+    """Seconds and peak memory in MB of a child process."""
+    started = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - started
+    if status:
+        raise SystemExit(f"{command} failed: {child.stderr.read().decode() if child.stderr else ''}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def merge_against_cp(work: Path, layers: int) -> Rows:
+    """A checkpoint of >= 4 GB merged, against `cp -r` of it, in turns; both with and without waiting for the disk."""
+    base, trained = synthetic.write_checkpoint(work / "large", layers, (0, layers - 1), 2e-4)
+    delta = work / "large" / "delta.safetensors"
+    if not delta.exists():
+        extract(base, trained, delta, threads=THREADS)
+    out = work / "large" / "out"
+    cogsym = [str(Path(sys.executable).with_name("cogsym")), "merge", str(delta), "--base", str(base), "--out", str(out)]
+    cogsym += ["--threads", str(THREADS)]
+    ways = {
+        "cp": ["cp", "-r", str(base), str(out)],
+        "merge, untouched shards linked": cogsym,
+        "merge, everything copied": [*cogsym, "--copy"],
+        "cp, then sync to disk": ["sh", "-c", f"cp -r {base} {out} && sync -f {out}"],
+    }
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    memory = dict.fromkeys(ways, 0.0)
+    base_fingerprint(base)  # everything is in the page cache from here on
+    for _ in range(4):
+        for way, command in ways.items():
+            shutil.rmtree(out, ignore_errors=True)
+            os.sync()
+            took, peak = timed_child(command)
+            seconds[way].append(took)
+            memory[way] = max(memory[way], peak)
+    shutil.rmtree(out, ignore_errors=True)
+    total = sum(f.path.stat().st_size for f in open_checkpoint(base).files) / 1e9
+    with load_delta(delta) as opened:
+        changed = sum(tensor.size_bytes for tensor in opened) / 1e9
+    reference = min(seconds["cp"])
+    return [
+        {
+            "way": way,
+            "seconds": round(min(took), 2),
+            "median": round(float(np.median(took)), 2),
+            "against cp": round(min(took) / reference, 2),
+            "peak memory MB": round(memory[way]),
+            "checkpoint GB": round(total, 2),
+            "changed": f"{100 * changed / total:.0f}%",
+        }
+        for way, took in seconds.items()
+    ]
+
+
+def switching(work: Path) -> Rows:
+    """Resident and cold switches of the same checkpoint, loaded by transformers."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from toolkit.delta import LanguageSwitcher
+
+    torch.set_num_threads(THREADS)
+    folder = work / "large"
+    model = AutoModelForCausalLM.from_pretrained(folder / "base", dtype=torch.bfloat16)
+    switcher = LanguageSwitcher(model, threads=THREADS)
+    switcher.add("resident", folder / "delta.safetensors", resident=True)
+    switcher.add("cold", folder / "delta.safetensors")
+    gigabytes = sum(tensor.size_bytes for tensor in load_delta(folder / "delta.safetensors")) / 1e9
+
+    def swap() -> None:
+        switcher.activate("resident")
+        switcher.deactivate()
+
+    resident = best(swap, 10) / 2
+    switcher.activate("cold")  # the first time also allocates
+    switcher.forget_working_copy()
+    cold = best(lambda: (switcher.deactivate(), switcher.forget_working_copy(), switcher.activate("cold")))
+    return [
+        {"switch": "resident", "ms": round(1000 * resident, 2)},
+        {"switch": "cold", "ms": round(1000 * cold), "GB/s": round(gigabytes / cold, 2)},
+    ]
+
+
+def table(rows: Rows) -> str:
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    lines = ["| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]
+    for row in rows:
+        cells = [row.get(key) for key in keys]
+        lines.append("| " + " | ".join("-" if c is None else f"{c:,}" if isinstance(c, int) else str(c) for c in cells) + " |")
+    return "\n".join(lines)
+
+
+def environment() -> dict[str, str]:
+    found = {"date": date.today().isoformat(), "python": platform.python_version(), "cpu": platform.processor() or "?"}
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        found["cpu"] = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "?")
+    found["threads"] = f"{THREADS} of {os.cpu_count()}"
+    found["kernel"] = kernel.name()
+    for package in ("numpy", "pcodec", "torch", "transformers", "zipnn", "zstandard"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder with finetune_pair/")
+    parser.add_argument("--work", type=Path, required=True, help="folder for temporary data, kept for the next run")
+    parser.add_argument("--out", type=Path, required=True, help="written as .json and .md")
+    parser.add_argument("--layers", type=int, default=10, help="of the large checkpoint; 10 make 4.6 GB")
+    parser.add_argument("--only", nargs="*", default=["sizes", "speeds", "merge", "switch"])
+    arguments = parser.parse_args()
+    work = arguments.work
+    pairs: dict[str, tuple[Path, Path]] = {}
+    if arguments.data:
+        real = arguments.data / "finetune_pair"
+        pairs = {f"real, {n}": (real / "model.safetensors", real / f"tuned_{n}.safetensors") for n in ("lr5e-6", "lr1e-4")}
+    for rms in (2e-4, 5e-5):
+        matrices = {str(i): synthetic.pair((4096, 4096), rms, i) for i in range(4)}
+        pairs[f"simulated 4096-wide, RMS {rms:g}"] = synthetic.write_matrices(work / f"rms{rms:g}", matrices)
+    matrices = {str(i): synthetic.low_rank_pair((4096, 4096), 2e-4, 16, 0.8, i) for i in range(4)}
+    low_rank = "simulated 4096-wide, RMS 0.0002, 80% of it in 16 directions"
+    pairs[low_rank] = synthetic.write_matrices(work / "low_rank", matrices)
+    results: dict[str, Any] = {"environment": environment()}
+    if "sizes" in arguments.only:
+        results["size"] = [sizes_of(name, *files, work) for name, files in pairs.items()]
+    if "speeds" in arguments.only:
+        names = [name for name in pairs if name.startswith("simulated")]
+        results["speed"] = [row for name in names for row in speeds_of(name, *pairs[name], work)]
+    if "merge" in arguments.only:
+        results["merge"] = merge_against_cp(work, arguments.layers)
+    if "switch" in arguments.only:
+        results["switch"] = switching(work)
+    arguments.out.with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    text = "# Delta benchmark\n\n" + ", ".join(f"{k} {v}" for k, v in results["environment"].items()) + "\n"
+    for title in ("size", "speed", "merge", "switch"):
+        if title in results:
+            text += f"\n## {title}\n\n{table(results[title])}\n"
+    arguments.out.with_suffix(".md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
