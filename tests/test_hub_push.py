@@ -307,6 +307,22 @@ def test_surroundings_that_cannot_be_updated_do_no_harm(hub: HubServer, run: Run
     assert "cannot point from other/old to the new version: you have no permission for other/old" in report.notes[0]
 
 
+def test_a_trusted_publisher_needs_no_stored_token(
+    hub: HubServer, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("huggingface_hub._oidc", reason="this client knows no trusted publishers")
+    hub.store.create(REPO)
+    hub.store.trusted[REPO] = "ana"
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setenv("HF_OIDC_ID_TOKEN", "identity of the workflow")
+    monkeypatch.setenv("HF_OIDC_RESOURCE", "org/another")
+    with pytest.raises(HubError, match=r"no permission for org/tiny-jav \(no trusted publisher matches"):
+        publish(run, REPO, endpoint=hub.endpoint)
+    monkeypatch.setenv("HF_OIDC_RESOURCE", REPO)
+    assert publish(run, REPO, endpoint=hub.endpoint).verified_files == len(contents(run))
+    assert {request.token for request in hub.faults.requests if "/commit/" in request.path} == {"hf_jwt_" + "ci" * 20}
+
+
 def test_pull_requests_leave_the_surroundings_alone(hub: HubServer, run: RunFolder) -> None:
     hub.store.add_files(REPO, {"README.md": b"# Ours"})
     publish(run, REPO, create_pr=True, collection="CogSym deltas", endpoint=hub.endpoint)

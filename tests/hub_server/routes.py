@@ -63,6 +63,15 @@ def who_am_i(call: Call) -> Answer:
     return answer({"type": "user", "id": "1", "name": call.user, "orgs": []})
 
 
+def exchange_identity(call: Call) -> Answer:
+    """A trusted publisher's identity for a token that may write to one repository."""
+    asked = call.json()
+    if asked["subject_token"] != "identity of the workflow" or asked["resource"] not in call.store.trusted:
+        return error(403, "no trusted publisher matches this identity")
+    call.store.users["hf_jwt_" + "ci" * 20] = call.store.trusted[asked["resource"]]
+    return answer({"access_token": "hf_jwt_" + "ci" * 20, "token_type": "bearer", "expires_in": 3600})
+
+
 def create_repository(call: Call) -> Answer:
     asked = call.json()
     repo_id = f"{asked.get('organization') or call.user}/{asked['name']}"
@@ -410,6 +419,7 @@ def _routes(*entries: tuple[str, str, Handler]) -> list[tuple[str, re.Pattern[st
 
 ROUTES = _routes(
     ("GET", r"/api/whoami-v2", who_am_i),
+    ("POST", r"/oauth/token", exchange_identity),
     ("POST", r"/api/repos/create", create_repository),
     ("POST", r"/api/validate-yaml", validate_yaml),
     ("GET", r"/api/models", list_models),

@@ -100,12 +100,13 @@ def _trial(run: RunFolder) -> Smoke | None:
 
 
 def _one_sentence(run: RunFolder) -> tuple[str, str]:
-    """A direction that was tested, and the first sentence of its test set."""
-    for record in run.read_evaluations():
-        if record.model == "adapted" and record.samples and (run.samples / record.samples).is_file():
-            with (run.samples / record.samples).open(encoding="utf-8") as lines:
-                return record.direction, str(json.loads(lines.readline())["source"])
-    return run.read_config().directions[0], "water"
+    """A direction that was tested, into the new language where possible, and the first sentence of its test set."""
+    config = run.read_config()
+    tested = [record for record in run.read_evaluations() if record.model == "adapted" and record.samples]
+    for record in sorted(tested, key=lambda record: not record.direction.endswith(f">{config.language}")):
+        with (run.samples / str(record.samples)).open(encoding="utf-8") as lines:
+            return record.direction, str(json.loads(lines.readline())["source"])
+    return config.directions[0], "water"
 
 
 def _print(report: PublishReport) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants
@@ -63,7 +64,7 @@ def fetch_delta(
     source = _Source(hub_client(endpoint, token), repo_id, revision, PUBLISHED, cache_dir)
     with hub_errors(f"download {repo_id}", repo_id):
         folder = source.fetch(force_download=force_download, local_files_only=local_files_only)
-    check_digest(folder, repo_id)
+    check_digest(folder, repo_id, source.hashed)
     return folder
 
 
@@ -102,8 +103,13 @@ def fetch_base(
     return folder
 
 
-def check_digest(folder: Path, name: str) -> None:
+def check_digest(folder: Path, name: str, hashed: Collection[str] = ()) -> None:
     """Make sure that the delta in this folder is the one its config describes.
+
+    Args:
+        folder: where it is.
+        name: what to call it in an error.
+        hashed: digests of files that came into the cache just now; the cache names large files by their digest.
 
     Raises:
         HubError: if there is no delta here.
@@ -119,7 +125,10 @@ def check_digest(folder: Path, name: str) -> None:
         path = index  # a delta too large for one file; its shards are checked as they are read
     if not path.is_file():
         raise HubError(f"{name} holds no {path.name}", "tell its owners: the publication is not complete")
-    found, stated = PublishedFile(path.name, path, path.stat().st_size).sha256, config.delta_sha256
+    stated = config.delta_sha256
+    if stated in hashed and path.resolve().name == stated:
+        return
+    found = PublishedFile(path.name, path, path.stat().st_size).sha256
     if found != stated:
         raise DamagedDeltaError(
             f"{path.name} of {name} has the sha256 {found[:12]}..., not {stated[:12]}... as its config states",
@@ -136,6 +145,8 @@ class _Source:
     revision: str | None
     patterns: tuple[str, ...]
     cache_dir: str | Path | None
+    hashed: set[str] = field(default_factory=set)
+    """Digests of the large files that were downloaded, and so hashed, just now."""
 
     def fetch(self, *, force_download: bool, local_files_only: bool, ask_first: bool = False) -> Path:
         """Their snapshot folder: from the cache if the revision is pinned, else as the Hub has it now."""
@@ -165,7 +176,7 @@ class _Source:
         if not force_download:
             commit = self.api.model_info(self.repo_id, revision=self.revision).sha
             assert commit is not None
-            fetch_large_files(self.api, self.repo_id, commit, self.patterns, self.cache_dir)
+            self.hashed.update(fetch_large_files(self.api, self.repo_id, commit, self.patterns, self.cache_dir))
         return self._snapshot(force_download=force_download)
 
     def _cached(self) -> Path | None:

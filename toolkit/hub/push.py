@@ -11,7 +11,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from toolkit.errors import CogsymError, HubError
-from toolkit.hub.contents import PUBLISHED, Contents, list_contents
+from toolkit.hub.contents import PUBLISHED, Contents, PublishedFile, list_contents
 from toolkit.hub.remote import RemoteState, find_pull_request, read_remote
 
 
@@ -67,7 +67,7 @@ def push(
     info = api.create_commit(
         repo_id,
         [
-            *(CommitOperationAdd(path_in_repo=file.path, path_or_fileobj=str(file.source)) for file in uploads),
+            *(_addition(file) for file in uploads),
             *(CommitOperationDelete(path_in_repo=path, is_folder=False) for path in deletions),
         ],
         commit_message=title,
@@ -77,6 +77,13 @@ def push(
     )
     number = info.pr_num if opens else number
     return Pushed(info.oid, _url(api, repo_id, number), number, changed=True)
+
+
+def _addition(file: PublishedFile) -> CommitOperationAdd:
+    addition = CommitOperationAdd(path_in_repo=file.path, path_or_fileobj=str(file.source))
+    # Known from the checks, and a gigabyte is not hashed for nothing; a file changed since is refused by the storage.
+    addition.upload_info.sha256 = bytes.fromhex(file.sha256)
+    return addition
 
 
 def verify_pushed(

@@ -24,8 +24,11 @@ RESUMED_BYTES = 8 << 20
 
 def fetch_large_files(
     api: HfApi, repo_id: str, commit: str, patterns: tuple[str, ...], cache_dir: str | Path | None = None
-) -> None:
+) -> set[str]:
     """Bring the large files of this commit that match a pattern into the cache.
+
+    Returns:
+        The sha256 of those that were downloaded, and so hashed, by this call.
 
     Raises:
         HubError: if what arrived is not what the repository states.
@@ -34,18 +37,22 @@ def fetch_large_files(
     blobs = cache / repo_folder_name(repo_id=repo_id, repo_type="model") / "blobs"
     entries = list(api.list_repo_tree(repo_id, recursive=True, revision=commit))
     files = [entry for entry in entries if isinstance(entry, RepoFile) and entry.lfs and entry.size >= RESUMED_BYTES]
+    hashed = set()
     for file in filter_repo_objects(files, allow_patterns=list(patterns), key=lambda entry: entry.path):
+        assert file.lfs is not None
         url = hf_hub_url(repo_id, file.path, revision=commit, endpoint=api.endpoint)
-        _fetch_blob(api, url, file, blobs)
+        if _fetch_blob(api, url, file, blobs / file.lfs.sha256):
+            hashed.add(file.lfs.sha256)
+    return hashed
 
 
-def _fetch_blob(api: HfApi, url: str, file: RepoFile, blobs: Path) -> None:
-    assert file.lfs is not None
-    blob = blobs / file.lfs.sha256
+def _fetch_blob(api: HfApi, url: str, file: RepoFile, blob: Path) -> bool:
+    """Download a file to where the cache expects it, unless it is there; whether it had to be."""
+    blobs = blob.parent
     blobs.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(str(blobs / f".{blob.name}.cogsym.lock")):
         if blob.exists():
-            return
+            return False
         partial = blobs / f"{blob.name}.cogsym.incomplete"
         if partial.exists() and partial.stat().st_size > file.size:
             partial.unlink()
@@ -65,3 +72,4 @@ def _fetch_blob(api: HfApi, url: str, file: RepoFile, blobs: Path) -> None:
             partial.unlink()
             raise HubError(f"{file.path} arrived damaged from {url}", "run the same command again")
         os.replace(partial, blob)
+    return True
