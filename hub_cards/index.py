@@ -62,7 +62,9 @@ def collection_note(facts: CardFacts) -> str:
         for verdict in facts.verdicts
     ]
     what = f"{one_line(facts.language.english, 40)} for {one_line(facts.base_name, 60)}"
-    return one_line(". ".join([what, *scores, f"{size(facts.delta.size_bytes)} on top of the base"]), MAX_NOTE_CHARACTERS)
+    return one_line(
+        ". ".join([what, *scores, f"{size(facts.delta.size_bytes)} on top of the base"]), MAX_NOTE_CHARACTERS
+    )
 
 
 def index_row(facts: CardFacts) -> IndexRow:

@@ -186,7 +186,9 @@ def test_any_text_reads_back_from_yaml(value: Any) -> None:
     assert "\n---" not in text
 
 
-@pytest.mark.parametrize("text", ["no", "1e3", "0o17", "1_000", "12:30", "~", "", "Yes", "nan", "=", "<<", "0x1f", ".5"])
+@pytest.mark.parametrize(
+    "text", ["no", "1e3", "0o17", "1_000", "12:30", "~", "", "Yes", "nan", "=", "<<", "0x1f", ".5"]
+)
 def test_words_that_some_yaml_readers_take_for_something_else_are_quoted(text: str) -> None:
     assert dump_yaml({"key": text}) == f'key: "{text}"\n'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from card_records import BASE, SCORES, make_records
@@ -71,9 +72,7 @@ def test_an_organisation_page_is_a_static_space(javanese: CardFacts) -> None:
     assert "# CogSym: languages \\| all" in page
 
 
-def test_a_collection_note_holds_scores_and_size_within_the_hubs_limit(
-    javanese: CardFacts, tmp_path: Path
-) -> None:
+def test_a_collection_note_holds_scores_and_size_within_the_hubs_limit(javanese: CardFacts, tmp_path: Path) -> None:
     assert collection_note(javanese) == (
         "Javanese for Llama-2-7b-hf. English → Javanese chrF++ 47.3 (fair, NusaX). "
         "Javanese → English chrF++ 36.9 (weak, NusaX). 902 MB on top of the base"
@@ -114,3 +113,15 @@ def test_a_space_of_many_languages_keeps_its_description_within_the_hubs_limit(j
 def test_a_range_of_gradio_versions_is_refused(javanese: CardFacts) -> None:
     with pytest.raises(CardError, match="'>=6' is not an exact version of Gradio"):
         render_space([javanese], sdk_version=">=6")
+
+
+def test_index_command_prints_or_writes_the_page(cogsym: Any, tmp_path: Path) -> None:
+    run = make_records(tmp_path / "jav")
+    printed = cogsym("index", run.root, "--title", "Java")
+    assert printed.code == 0
+    assert printed.out.startswith("# Java\n")
+    assert cogsym("index", run.root, "--organisation", "--out", tmp_path / "org" / "README.md").code == 0
+    assert read_front_matter((tmp_path / "org" / "README.md").read_text(encoding="utf-8"))["sdk"] == "static"
+    refused = cogsym("index", tmp_path / "nothing")
+    assert refused.code == 1
+    assert "config.json cannot be read" in refused.err

@@ -14,6 +14,7 @@ from toolkit.cli import (
     demo,
     doctor,
     evaluate,
+    index,
     extract,
     inspect,
     languages,
@@ -53,6 +54,7 @@ app.command(rich_help_panel=MAKE)(train.train)
 app.command(rich_help_panel=MAKE)(evaluate.evaluate)
 app.command(rich_help_panel=MAKE)(card.card)
 app.command(rich_help_panel=LOOK)(table.table)
+app.command(rich_help_panel=LOOK)(index.index)
 app.command(rich_help_panel=MAKE)(publish.publish)
 app.command(rich_help_panel=USE)(search.search)
 app.command(rich_help_panel=USE)(pull.pull)
