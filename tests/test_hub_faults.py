@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from hub_server import TOKEN, Fault, HubServer, Lose, Refuse, Status
 from huggingface_hub import constants
+from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalTokenNotFoundError
 from published_run import REPO, make_run
 
 from hub_cards import write_card
 from toolkit.errors import HubError
 from toolkit.hub import publish, pull, search
+from toolkit.hub.failures import explain, hub_errors
 from toolkit.run_folder import RunFolder
 
 pytest_plugins = ("hub_server.fixtures",)
@@ -182,6 +184,35 @@ def test_a_server_that_is_not_there_says_so(hub: HubServer, run: RunFolder) -> N
     hub.close()
     with pytest.raises(HubError, match=r"cannot publish to org/tiny-jav: the connection .* failed"):
         publish(run, REPO, endpoint=hub.endpoint)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "hint"),
+    [
+        (
+            RuntimeError("Data processing error: CAS service error"),
+            "the transfer failed (Data processing",
+            "DISABLE_XET",
+        ),
+        (ValueError("LFS batch API returned errors:\nquota"), "the transfer failed (LFS batch API", "run the same"),
+        (type("OIDCError", (Exception,), {})("no identity"), "no identity", "docs/hub/trusted-publishers"),
+        (LocalTokenNotFoundError("x"), "you are not logged in", "hf auth login"),
+        (EntryNotFoundError("x"), "a file is missing in org/tiny-jav", "published delta"),
+        (HFValidationError("Repo id must be"), "Repo id must be", "org/name"),
+    ],
+)
+def test_errors_without_an_answer_are_told_too(error: Exception, message: str, hint: str) -> None:
+    told = explain(error, "publish", REPO)
+    assert told is not None
+    assert told.message.startswith(f"cannot publish: {message}")
+    assert hint in (told.hint or "")
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), OSError(28, "No space left on device"), KeyError("ours")])
+def test_errors_that_are_not_of_the_hub_are_left_alone(error: Exception) -> None:
+    assert explain(error, "publish", REPO) is None
+    with pytest.raises(type(error)), hub_errors("publish", REPO):
+        raise error
 
 
 def errors_of_all_kinds(hub: HubServer, run: RunFolder) -> Iterator[str]:

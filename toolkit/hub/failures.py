@@ -74,6 +74,11 @@ def explain(error: Exception, action: str, repo_id: str, *, writing: bool = Fals
         return HubError(f"{start}: {_text(error)}", "write the id as org/name")
     if _is_network(error):
         return HubError(f"{start}: the connection to the Hub failed ({_text(error)})", AGAIN)
+    if type(error).__name__ == "OIDCError":  # unknown to older clients
+        return HubError(f"{start}: {_text(error)}", "see https://huggingface.co/docs/hub/trusted-publishers")
+    # The storage's own protocol (Xet) and its refusals come without a class of their own.
+    if type(error).__name__ == "XetDownloadError" or type(error) is RuntimeError or "LFS batch" in str(error):
+        return HubError(f"{start}: the transfer failed ({_text(error)})", f"{AGAIN}; or try HF_HUB_DISABLE_XET=1")
     return None
 
 

@@ -45,8 +45,8 @@ class HubPublication:
         )
         return report, state
 
-    def push(self, report: PublishReport, smoke: Smoke | None, *, verify: bool) -> PublishReport:
-        """Plan, push in one commit, read back."""
+    def push(self, report: PublishReport) -> PublishReport:
+        """Plan, and push in one commit."""
         if get_token() is None:
             raise HubError(f"cannot publish to {self.repo_id}: you are not logged in", LOG_IN)
         report, state = self.plan(report)
@@ -61,13 +61,15 @@ class HubPublication:
             create_pr=self.create_pr,
             private=self.private,
         )
-        report = replace(
+        return replace(
             report, changed=pushed.changed, url=pushed.url, commit=pushed.commit, pull_request=pushed.pull_request
         )
-        if verify or smoke:
-            verified, said = verify_pushed(self.api, self.repo_id, pushed.commit, self.contents, smoke)
-            report = replace(report, verified_files=verified, smoke=said)
-        return report
+
+    def verify(self, report: PublishReport, smoke: Smoke | None) -> PublishReport:
+        """Read back what is there now, and try it out."""
+        assert report.commit is not None
+        verified, said = verify_pushed(self.api, self.repo_id, report.commit, self.contents, smoke)
+        return replace(report, verified_files=verified, smoke=said)
 
     def update_surroundings(self, collection: str | None, replaces: str | None) -> tuple[str, ...]:
         """List it in the collection, and point to it from the older card; where that fails, say so and go on."""

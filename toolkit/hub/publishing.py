@@ -68,7 +68,9 @@ def publish(
         hub = HubPublication(api, place.repo_id, run, contents, create_pr=create_pr, private=private, revision=revision)
         if dry_run:
             return hub.plan(report)[0]
-        report = hub.push(report, smoke, verify=verify)
+        report = hub.push(report)
+    if verify or smoke:
+        report = hub.verify(report, smoke)
     # A pull request is no publication yet, so nothing points to it.
     return report if report.pull_request else replace(report, notes=hub.update_surroundings(collection, replaces))
 

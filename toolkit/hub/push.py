@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from toolkit.errors import CogsymError, HubError
 from toolkit.hub.contents import PUBLISHED, Contents, PublishedFile, list_contents
+from toolkit.hub.failures import hub_errors
 from toolkit.hub.remote import RemoteState, find_pull_request, read_remote
 
 
@@ -97,9 +97,10 @@ def verify_pushed(
     Raises:
         HubError: if a file differs, is missing, or the delta does not work.
     """
-    cache = tempfile.mkdtemp(prefix="cogsym-verify-")
-    try:
-        folder = Path(api.snapshot_download(repo_id, revision=commit, cache_dir=cache, allow_patterns=list(PUBLISHED)))
+    with tempfile.TemporaryDirectory(prefix="cogsym-verify-", ignore_cleanup_errors=True) as cache:
+        with hub_errors(f"read back what was published to {repo_id}", repo_id):
+            patterns = list(PUBLISHED)
+            folder = Path(api.snapshot_download(repo_id, revision=commit, cache_dir=cache, allow_patterns=patterns))
         there = {file.path: file for file in list_contents(folder, follow_links=True).files}
         wrong = [f.path for f in contents.files if f.path not in there or there[f.path].sha256 != f.sha256]
         if wrong:
@@ -108,8 +109,6 @@ def verify_pushed(
                 "publish again; if it stays, tell the Hub's support",
             )
         return len(contents.files), _try_out(smoke, folder, repo_id) if smoke else None
-    finally:
-        shutil.rmtree(cache, ignore_errors=True)
 
 
 def _try_out(smoke: Callable[[Path], str], folder: Path, name: str) -> str:
