@@ -81,11 +81,19 @@ def print_table(records: Sequence[EvaluationRecord]) -> None:
 
     rows = comparison_table(records)
     heading, lines = cells(rows)
+    shared = {(row.dataset, row.n, row.shots) for row in rows}
+    first = 0
+    if len(shared) == 1:  # said once, above the table, which then fits a narrow terminal
+        ((dataset, n, shots),) = shared
+        examples = f", {shots} worked examples in each prompt" if shots else ""
+        out.print(f"{dataset}: {n:,} sentences{examples}", markup=False)
+        first = 2
     printed = Table(box=None, header_style="bold")
-    for index, title in enumerate(heading):
-        printed.add_column(title, justify="left" if index < 4 else "right", no_wrap=index >= 2)
+    for title in heading[first:]:
+        text = title in ("test set", "direction", "metric")
+        printed.add_column(title, justify="left" if text else "right", no_wrap=title != "test set")
     for line in lines:
-        printed.add_row(*map(escape, line))
+        printed.add_row(*map(escape, line[first:]))
     out.print(printed)
     out.print(
         "[a, b]: 95% bootstrap interval; ~: may be noise (paired bootstrap, p >= 0.05)", style="dim", markup=False
