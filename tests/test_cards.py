@@ -224,7 +224,7 @@ def test_contradicting_records_are_refused_with_what_to_do(tmp_path: Path) -> No
     run = make_records(tmp_path / "other")
     record = run.read_evaluations()[0]
     record.model_copy(update={"delta_sha256": "0" * 64}).write(run.evaluation_records / f"{record.task}.adapted.json")
-    with pytest.raises(CardError, match="the evaluation .* says 0{12}, config.json says d{12}") as refused:
+    with pytest.raises(CardError, match=r"the evaluation .* says 0{12}, config.json says d{12}") as refused:
         collect(run)
     assert refused.value.hint == "run `cogsym evaluate` again"
 

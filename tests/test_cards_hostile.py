@@ -6,6 +6,8 @@ import ast
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,29 +131,36 @@ def everywhere(root: Path, text: str) -> RunFolder:
     return run
 
 
-def hostile_card(root: Path, text: str) -> str:
-    """The card of records full of this text, without the values that pydantic itself refuses to write."""
-    return render(collect(everywhere(root, text.encode("utf-8", "replace").decode()), "org/name")).readme
+@pytest.fixture(scope="module")
+def card_full_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Makes the card of records full of a text, less the lone surrogates that no record can hold."""
+
+    @cache
+    def make(text: str) -> str:
+        run = everywhere(tmp_path_factory.mktemp("hostile") / "run", text.encode("utf-8", "replace").decode())
+        return render(collect(run, "org/name")).readme
+
+    return make
 
 
 @pytest.fixture(scope="module")
-def harmless(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, ...]]:
-    return page(hostile_card(tmp_path_factory.mktemp("harmless") / "run", "harmless"))
+def harmless(card_full_of: Callable[[str], str]) -> list[tuple[str, ...]]:
+    return page(card_full_of("harmless"))
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_page_full_of_hostile_text_has_the_same_structure_as_one_of_harmless_text(
-    tmp_path: Path, text: str, harmless: list[tuple[str, ...]]
+    card_full_of: Callable[[str], str], text: str, harmless: list[tuple[str, ...]]
 ) -> None:
-    card = hostile_card(tmp_path / "run", text)
+    card = card_full_of(text)
     assert page(card) == harmless
     assert not set("\u202a\u202b\u202c\u202d\u202e\u200f\u061c\x00\x1b") & set(card)
     assert len(card) < 200_000
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_front_matter_of_hostile_text_reads_back_as_it_was_meant(tmp_path: Path, text: str) -> None:
-    fields = read_front_matter(hostile_card(tmp_path / "run", text))
+def test_front_matter_of_hostile_text_reads_back_as_it_was_meant(card_full_of: Callable[[str], str], text: str) -> None:
+    fields = read_front_matter(card_full_of(text))
     assert fields["license"] == "unknown"
     dataset = fields["model-index"][0]["results"][0]["dataset"]
     assert dataset["name"] == one_line(text.encode("utf-8", "replace").decode())
@@ -168,7 +177,7 @@ def test_words_stay_words_in_paragraphs_and_table_cells(text: str) -> None:
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_text_stays_words(text: str) -> None:
     line = one_line(text)
     if line:
@@ -179,7 +188,7 @@ def test_any_text_stays_words(text: str) -> None:
 
 
 @given(st.recursive(st.text(max_size=30), lambda part: st.lists(part, max_size=3), max_leaves=6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_text_reads_back_from_yaml(value: Any) -> None:
     text = dump_yaml({"key": value})
     assert yaml.safe_load(text) == {"key": value}
@@ -212,8 +221,8 @@ def test_no_code_can_close_its_own_block() -> None:
     assert tokens[0].content == "a\n```\nb\n`````\n"
 
 
-def test_a_value_is_never_read_as_a_template(tmp_path: Path) -> None:
-    card = hostile_card(tmp_path / "run", "{{ 7 * 7 }}{% raw %}")
+def test_a_value_is_never_read_as_a_template(card_full_of: Callable[[str], str]) -> None:
+    card = card_full_of("{{ 7 * 7 }}{% raw %}")
     assert "{{ 7 \\* 7 }}" in card
     assert "49" not in split_card(card)[1]
 
@@ -222,6 +231,7 @@ def test_right_to_left_text_is_shut_off_from_the_numbers_beside_it() -> None:
     assert escape_markdown("مرحبا (12.5)") == "\u2068مرحبا (12.5)\u2069"
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")  # the picture's font lacks some scripts, and draws boxes
 def test_pictures_of_hostile_text_can_be_drawn(tmp_path: Path) -> None:
     run = make_records(tmp_path / "run", scores={"eng>jav": SCORES["eng>jav"], "eng>ind": SCORES["eng>ind"]})
     for path in run.evaluation_records.glob("*ind*.json"):

@@ -7,7 +7,6 @@ opens is fetched once and then stopped. What `pip install` would bring is this c
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -104,14 +103,14 @@ def run_command(line: str, capsys: pytest.CaptureFixture[str]) -> str:
                 patch.setattr(sys, "argv", ["lm_eval", *arguments])
                 cli_evaluate()
 
-    with contextlib.suppress(SystemExit):
-        try:
-            main(arguments)
-        except SystemExit as stop:
-            captured = capsys.readouterr()
-            assert not stop.code, f"{line}\n{captured.out}{captured.err}"
-            return captured.out
-    return capsys.readouterr().out
+    code: object = 0
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    assert not code, f"{line}\n{captured.out}{captured.err}"
+    return captured.out
 
 
 def test_a_published_pocket_card_passes_the_lint(card: str, place: Path) -> None:
