@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -100,11 +101,13 @@ def validate_on_hub(api: HfApi, card: str) -> tuple[str, ...]:
         json={"content": card, "repoType": "model"},
         headers=build_hf_headers(token=api.token, library_name=api.library_name),
     )
-    errors = response.json().get("errors") if response.status_code == 400 else None
-    if not errors:
-        hf_raise_for_status(response)
-        return ()
-    return tuple(str(error.get("message")) for error in errors)
+    if response.status_code == 400:
+        with suppress(ValueError):  # not what the Hub answers, but what a proxy may
+            errors = response.json().get("errors") or ()
+            if errors:
+                return tuple(str(error.get("message")) for error in errors)
+    hf_raise_for_status(response)
+    return ()
 
 
 def _check_ours(api: HfApi, repo_id: str, state: RemoteState) -> None:
