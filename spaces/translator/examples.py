@@ -5,27 +5,27 @@ from __future__ import annotations
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "eng": (
         "The farmer is planting corn.",
-        "Yesterday I gave a book to my friend.",
-        "I cannot sleep because I am hungry.",
-        "Let's drink tea!",
+        "The child wants to drink milk.",
+        "This coffee is very hot.",
+        "Tomorrow the teacher will read a newspaper.",
     ),
     "ind": (
         "Petani itu sedang menanam jagung.",
-        "Kemarin aku memberikan buku kepada temanku.",
-        "Aku tidak bisa tidur karena aku lapar.",
-        "Ayo minum teh!",
+        "Anak itu ingin minum susu.",
+        "Kopi ini panas sekali.",
+        "Besok guru itu akan membaca koran.",
     ),
     "jav": (
         "Petani kuwi lagi nandur jagung.",
-        "Wingi aku menehake buku marang kancaku.",
-        "Aku ora bisa turu amarga aku luwe.",
-        "Ayo ngombe teh!",
+        "Bocah kuwi pengin ngombe susu.",
+        "Kopi iki panas banget.",
+        "Sesuk guru kuwi arep maca koran.",
     ),
     "sun": (
         "Patani eta keur melak jagong.",
-        "Kamari kuring mere buku ka babaturan kuring.",
-        "Kuring teu bisa sare sabab kuring lapar.",
-        "Hayu nginum enteh!",
+        "Budak eta hayang nginum susu.",
+        "Kopi ieu panas pisan.",
+        "Isukan guru eta rek maca koran.",
     ),
 }
 

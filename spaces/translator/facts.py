@@ -110,12 +110,9 @@ def change_map(info: DeltaInfo, language: str, interface: str) -> str:
 
 
 def _record(catalogue: Catalogue, direction: Direction, model: str) -> EvaluationRecord | None:
-    """The evaluation of the base, or of the delta that serves the direction, in that direction."""
+    """The evaluation of the base or of an adaptation in a direction, from the one that serves it where one does."""
     serving = catalogue.adaptation(direction)
-    adaptations = [serving] if serving else list(catalogue.translator.adaptations.values())
-    if model != BASE and serving is None:
-        return None
-    for adaptation in adaptations:
+    for adaptation in [serving] if serving else catalogue.translator.adaptations.values():
         for record in adaptation.evaluations:
             if record.model == model and record.direction == str(direction) and record.score(METRIC):
                 return record
@@ -185,7 +182,7 @@ def _bar(record: EvaluationRecord | None, interface: str) -> str:
         return f'<span class="quiet">{escape(say(interface, "not_measured"))}</span>'
     width = min(100.0, max(0.0, score.value))
     bar = f'<span class="bar" aria-hidden="true"><i style="width:{width:.0f}%"></i></span>'
-    return f'<span title="{escape(score.signature)}">{escape(_number(score))}</span>{bar}'
+    return f'<span class="score" title="{escape(score.signature)}">{escape(_number(score))}</span>{bar}'
 
 
 def _heat(rms: float, most: float, title: str) -> str:

@@ -38,18 +38,57 @@
       button.textContent = document.querySelector("[data-copied]")?.dataset.copied ?? "✓";
       setTimeout(() => (button.textContent = name), 1600);
     },
+    async listsClosed() {
+      // Gradio fails when the choices of a list change while it still fades away.
+      for (let tries = 0; tries < 20 && document.querySelector("[role='option']"); tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 40));
+      }
+    },
     translateIfLinked() {
+      document.documentElement.dataset.ready = "true"; // everything that the server fills in is here
       if (!linked || answered) return;
       answered = true;
       find("go")?.click();
     },
   };
 
+  // Typing in a language's field replaces its name, so that a search needs no deleting first.
+  const selectName = (event) => {
+    const field = event.target;
+    if (!field.matches?.("#choice input")) return;
+    setTimeout(() => document.activeElement === field && field.select(), 0); // selecting takes the focus back
+  };
+  // Gradio leaves a list open that is left with the Tab key; Escape closes it.
+  const closeList = (event) => {
+    if (!event.target.matches?.("#choice input")) return;
+    setTimeout(() => event.target.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true })), 0);
+  };
+  document.addEventListener("focusout", closeList);
+  document.addEventListener("focusin", selectName);
+  document.addEventListener("click", selectName);
+
+  // A translation can be reached by keyboard and read aloud: read-only and named, where Gradio disables it.
+  const makeReadable = () => {
+    for (const text of document.querySelectorAll("#target-pane textarea")) {
+      if (text.disabled) text.disabled = false;
+      if (!text.readOnly) text.readOnly = true;
+      const name = text.closest(".block")?.querySelector("[data-testid='block-info']")?.textContent.trim();
+      if (name && text.getAttribute("aria-label") !== name) text.setAttribute("aria-label", name);
+    }
+  };
+  makeReadable();
+  new MutationObserver(makeReadable).observe(document.body, {
+    childList: true,
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["disabled"],
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && find("source")?.contains(event.target)) {
       event.preventDefault();
       find("go")?.click();
     }
-    if (event.key === "Escape" && find("stop")) find("stop").click();
+    if (event.key === "Escape" && event.isTrusted && find("stop")) find("stop").click();
   });
 }

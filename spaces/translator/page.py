@@ -182,7 +182,11 @@ class _Page:
         self.source.input(self._choose, choice, [self.target, *shown], **QUIET)
         self.target.input(self._choose, choice, [self.target, *shown], **QUIET)
         self.swap.click(
-            self._swap, [*choice, self.input, self.output], [self.source, self.target, self.input, self.output], **QUIET
+            self._swap,
+            [*choice, self.input, self.output],
+            [self.source, self.target, self.input, self.output],
+            js="async (...values) => { await window.cogsym.listsClosed(); return values; }",
+            **QUIET,
         ).then(self._choose, choice, [self.target, *shown], **QUIET)
         self.input.change(  # not `input`, which misses what is pasted
             self._typed, [self.input, *choice], [self.counter, self.problem], trigger_mode="always_last", **QUIET

@@ -1,0 +1,367 @@
+"""The translation page in a real browser, as visitors use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import WORDS, teach_tiny_delta
+
+from toolkit.cli.space import page_folder
+from toolkit.languages import Language, Names, all_languages
+
+pytestmark = pytest.mark.browser
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+sys.path.insert(0, str(page_folder()))
+
+WAIT_MS = 20_000
+URDU = Language(
+    code="urd", script="Arab", direction="rtl", iso639_1="ur", names=Names(english="Urdu", own="اردو")
+)  # not in the registry: a right-to-left language for this test alone
+
+
+@pytest.fixture(scope="module")
+def feedback_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("feedback")
+
+
+@pytest.fixture(scope="module")
+def address(
+    tiny_base: Path,
+    tiny_deltas: dict[str, Path],
+    feedback_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """The page with two word games, a right-to-left one, and a delta that is not there."""
+    from app import make_page
+    from page import launch_options
+    from settings import Settings
+
+    all_languages()[URDU.code] = URDU
+    urdu = teach_tiny_delta(tiny_base, tmp_path_factory.mktemp("urdu") / "urd", "urd", 3)
+    deltas = (*map(str, tiny_deltas.values()), str(urdu), "/nowhere/broken")
+    page = make_page(Settings(base=str(tiny_base), deltas=deltas, feedback=feedback_folder))
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, inbrowser=False, **launch_options())
+    yield url
+    page.close()
+    del all_languages()[URDU.code]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium on this machine, and CI must have one: apt-get install chromium")
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """Opens the page as a new visitor; afterwards no visitor may have met an error or another host."""
+    contexts, trouble = [], []
+
+    def open_page(query: str = "", **options: Any) -> Any:
+        context = browser.new_context(**{"locale": "en-GB", **options})
+        context.set_default_timeout(WAIT_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("dialog", lambda dialog: (trouble.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((address, "data:", "blob:"))
+                else trouble.append(f"went to {request.url}")
+            ),
+        )
+        page.goto(address + query)
+        page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert trouble == []
+
+
+def source(page: Any) -> Any:
+    return page.locator("#source textarea")
+
+
+def expect_translation(page: Any, text: str) -> None:
+    sync_api.expect(page.locator("#translation textarea")).to_have_value(text, timeout=WAIT_MS)
+
+
+def choose(page: Any, elem_id: str, typed: str) -> None:
+    """Find a language by typing a part of any of its names."""
+    field = page.locator(f"#{elem_id} input")
+    field.click()
+    whole = "id => { const e = document.querySelector(`#${id} input`); return e.selectionEnd - e.selectionStart > 1 }"
+    page.wait_for_function(whole, arg=elem_id)
+    page.keyboard.type(typed)
+    sync_api.expect(page.get_by_role("option")).to_have_count(1)
+    page.get_by_role("option").click()
+
+
+def test_a_visitor_translates_and_reads_who_did(visit: Callable[..., Any]) -> None:
+    page = visit()
+    sync_api.expect(page.get_by_role("button", name="Translate", exact=True)).to_be_visible()
+    source(page).fill("sun.\nmoon.")
+    page.locator("#go").click()
+    expect_translation(page, "moon.\nriver.")
+    sync_api.expect(page.locator("#status")).to_contain_text("tokens/s")
+    sync_api.expect(page.locator("#counter")).to_contain_text("10 of 5,000")
+    sync_api.expect(page.locator("#facts")).to_contain_text("Basa Jawa adaptation")
+    sync_api.expect(page.locator("#notes")).to_contain_text("Left out: broken")
+
+
+def test_the_base_is_shown_beside_the_adaptation(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.get_by_label("Show what the model said before").check()
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    expect_translation(page, "moon.")
+    base = page.locator("#base-translation textarea")
+    sync_api.expect(base).not_to_have_value("", timeout=WAIT_MS)
+    sync_api.expect(base).not_to_have_value("moon.")
+
+
+def test_swapping_turns_languages_and_texts_round(visit: Callable[..., Any]) -> None:
+    page = visit()
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    expect_translation(page, "moon.")
+    page.get_by_role("button", name="Swap languages").click()
+    sync_api.expect(page.locator("#source-language input")).to_have_value("Basa Jawa · Javanese · jav")
+    sync_api.expect(page.locator("#target-language input")).to_have_value("English · eng")
+    sync_api.expect(source(page)).to_have_value("moon.")
+    page.locator("#go").click()
+    expect_translation(page, "sun.")
+
+
+@pytest.mark.parametrize("typed", ["Basa Sunda", "sundan", "sun"])
+def test_a_language_is_found_by_any_of_its_names(visit: Callable[..., Any], typed: str) -> None:
+    page = visit()
+    choose(page, "target-language", typed)
+    sync_api.expect(page.locator("#facts")).to_contain_text("Basa Sunda adaptation")
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    expect_translation(page, "river.")
+
+
+def test_a_sentence_that_is_too_long_is_told_while_typing_and_nothing_is_lost(visit: Callable[..., Any]) -> None:
+    page = visit()
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    expect_translation(page, "moon.")
+    long = "sun moon " * 100
+    source(page).fill(long)
+    sync_api.expect(page.get_by_role("alert")).to_contain_text("One sentence has")
+    page.locator("#go").click()
+    sync_api.expect(page.get_by_role("alert")).to_contain_text("One sentence has")
+    sync_api.expect(source(page)).to_have_value(long)
+    expect_translation(page, "moon.")
+    source(page).fill("tree. " * 1_000)
+    sync_api.expect(page.get_by_role("alert")).to_contain_text("6,000 characters")
+    source(page).fill("moon.")
+    sync_api.expect(page.get_by_role("alert")).to_have_count(0)
+    page.locator("#go").click()
+    expect_translation(page, "river.")
+
+
+def test_the_keyboard_alone_is_enough(visit: Callable[..., Any]) -> None:
+    page = visit()
+    source(page).focus()
+    page.keyboard.type("sun.")
+    page.keyboard.press("Control+Enter")
+    expect_translation(page, "moon.")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "go"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.id") == "swap"
+    page.keyboard.press("Enter")
+    sync_api.expect(source(page)).to_have_value("moon.")
+
+
+def test_a_link_opened_fresh_shows_its_translation(visit: Callable[..., Any]) -> None:
+    page = visit("?src=eng&tgt=sun&q=sun.%0Amoon.")
+    sync_api.expect(source(page)).to_have_value("sun.\nmoon.")
+    expect_translation(page, "river.\nstone.")
+    sync_api.expect(page.locator("#target-language input")).to_have_value("Basa Sunda · Sundanese · sun")
+
+
+def test_the_link_that_is_copied_leads_back_here(visit: Callable[..., Any], address: str) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    source(page).fill("cup & book?")
+    page.locator("#link").click()
+    sync_api.expect(page.locator("#link")).to_have_text("Link copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == page.url
+    other = visit(link.removeprefix(address))
+    sync_api.expect(source(other)).to_have_value("cup & book?")
+
+
+@pytest.mark.parametrize("query", ["?src=xxx&tgt=jav&q=sun.", "?src=eng&tgt=eng&q=sun.", "?tgt=jav&q=sun."])
+def test_a_link_with_unknown_languages_still_opens(visit: Callable[..., Any], query: str) -> None:
+    page = visit(query)
+    sync_api.expect(source(page)).to_have_value("sun.")
+    expect_translation(page, "moon.")
+
+
+def test_the_translation_can_be_copied(visit: Callable[..., Any]) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    expect_translation(page, "moon.")
+    page.locator("#translation button").first.click()
+    page.wait_for_function("navigator.clipboard.readText().then(text => text === 'moon.')")
+
+
+def test_a_long_translation_can_be_stopped_and_the_text_stays(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.get_by_label("Show what the model said before").check()
+    text = "\n".join(f"{a} {b} {c}." for a in WORDS[:8] for b in WORDS for c in WORDS[:2])
+    source(page).fill(text)
+    page.locator("#go").click()
+    page.get_by_role("button", name="Stop").click()
+    sync_api.expect(page.locator("#status")).to_contain_text("Stopped", timeout=WAIT_MS)
+    sync_api.expect(page.locator("#go")).to_be_visible()
+    sync_api.expect(source(page)).to_have_value(text)
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    sync_api.expect(page.locator("#status")).to_contain_text("tokens/s", timeout=WAIT_MS)
+
+
+def test_an_example_is_translated_at_a_click(visit: Callable[..., Any]) -> None:
+    page = visit()
+    example = page.locator("#examples button").first
+    sync_api.expect(example).to_have_text("The farmer is planting corn.")
+    example.click()
+    sync_api.expect(source(page)).to_have_value("The farmer is planting corn.")
+    sync_api.expect(page.locator("#translation textarea")).not_to_have_value("", timeout=WAIT_MS)
+
+
+def test_right_to_left_text_runs_from_the_right(visit: Callable[..., Any]) -> None:
+    page = visit()
+    choose(page, "target-language", "اردو")
+    sync_api.expect(page.locator("#translation textarea")).to_have_attribute("dir", "rtl")
+    sync_api.expect(source(page)).to_have_attribute("dir", "ltr")
+    page.locator("#swap").click()
+    sync_api.expect(source(page)).to_have_attribute("dir", "rtl")
+    sync_api.expect(page.locator("#translation textarea")).to_have_attribute("dir", "ltr")
+
+
+def test_text_is_text_whatever_it_holds(visit: Callable[..., Any]) -> None:
+    page = visit("?q=" + "%3Cimg src=x onerror=alert(1)%3E **b** sun." + " moon" * 200)
+    sync_api.expect(page.get_by_role("alert")).to_contain_text("<img src=x onerror=alert(1)>", timeout=WAIT_MS)
+    assert page.locator("img[src='x']").count() == 0
+    source(page).fill("<script>document.title='hacked'</script>")
+    page.locator("#go").click()
+    sync_api.expect(page.locator("#status")).to_contain_text("tokens/s", timeout=WAIT_MS)
+    assert page.title() == "CogSym translator"
+
+
+def test_two_visitors_at_once_get_their_own_language(visit: Callable[..., Any]) -> None:
+    first, second = visit("?src=eng&tgt=jav"), visit("?src=eng&tgt=sun")
+    words = [f"{word}." for word in WORDS[:10]]
+    for page in (first, second):
+        source(page).fill("\n".join(words))
+    for page in (first, second):
+        page.locator("#go").click()
+    expect_translation(first, "\n".join(f"{WORDS[n + 1]}." for n in range(10)))
+    expect_translation(second, "\n".join(f"{WORDS[n + 2]}." for n in range(10)))
+
+
+def test_feedback_is_stored_with_what_it_is_about(visit: Callable[..., Any], feedback_folder: Path) -> None:
+    page = visit()
+    page.get_by_role("button", name="Good translation").click()
+    sync_api.expect(page.locator("#told")).to_contain_text("Translate something first")
+    source(page).fill("door.")
+    page.locator("#go").click()
+    expect_translation(page, "cup.")
+    sync_api.expect(page.locator("#go")).to_be_visible()
+    source(page).fill("typed since")
+    page.get_by_role("button", name="Good translation").click()
+    sync_api.expect(page.locator("#told")).to_contain_text("Thank you")
+    page.get_by_role("button", name="Suggest a better translation").click()
+    page.get_by_label("Your translation").fill("lawang.")
+    page.get_by_role("button", name="Send").click()
+    sync_api.expect(page.locator("#told")).to_contain_text("Thank you")
+    page.wait_for_timeout(300)
+    rows = [json.loads(line) for line in (feedback_folder / "feedback.jsonl").read_text().splitlines()]
+    assert [(row["opinion"], row["text"], row["model_output"], row["suggestion"]) for row in rows] == [
+        ("good", "door.", "cup.", None),
+        ("suggestion", "door.", "cup.", "lawang."),
+    ]
+
+
+def luminance(page: Any, selector: str, what: str) -> float:
+    """0 black to 1 white, of a colour as the browser computed it."""
+    colour = page.locator(selector).evaluate("(element, what) => getComputedStyle(element)[what]", what)
+    red, green, blue = (int(part) / 255 for part in colour.partition("(")[2].rstrip(")").split(",")[:3])
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark_follow_the_visitors_system_and_stay_readable(visit: Callable[..., Any], scheme: str) -> None:
+    page = visit(color_scheme=scheme)
+    paper = luminance(page, "#card", "backgroundColor")
+    assert (paper < 0.2) == (scheme == "dark")
+    for selector in ("#source textarea", "#translation textarea", "#source-language input", "#head h1"):
+        assert abs(luminance(page, selector, "color") - paper) > 0.6, selector
+
+
+def test_a_phone_shows_everything_without_sideways_scrolling(visit: Callable[..., Any]) -> None:
+    page = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    source(page).fill("sun.")
+    page.locator("#go").tap()
+    expect_translation(page, "moon.")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    top, bottom = page.locator("#source-pane").bounding_box(), page.locator("#target-pane").bounding_box()
+    assert bottom["y"] >= top["y"] + top["height"] - 1
+    for elem_id in ("go", "swap", "link"):
+        box = page.locator(f"#{elem_id}").bounding_box()
+        assert 0 <= box["x"] <= 360 - box["width"]
+
+
+def test_an_indonesian_visitor_reads_indonesian(visit: Callable[..., Any]) -> None:
+    page = visit(locale="id-ID")
+    sync_api.expect(page.get_by_role("button", name="Terjemahkan", exact=True)).to_be_visible()
+    sync_api.expect(page.locator("#head")).to_contain_text("Penerjemah CogSym")
+    sync_api.expect(page.locator("#facts")).to_contain_text("Diterjemahkan oleh")
+    page.locator("#go").click()
+    sync_api.expect(page.get_by_role("alert")).to_contain_text("Tulislah sesuatu dulu")
+
+
+def test_the_other_tabs_list_every_direction(visit: Callable[..., Any]) -> None:
+    page = visit()
+    page.get_by_role("tab", name="Languages").click()
+    sync_api.expect(page.locator("table.scores tbody tr")).to_have_count(6)
+    sync_api.expect(page.locator("table.scores")).to_contain_text("not measured")
+
+
+def test_every_control_has_a_name_for_screen_readers(visit: Callable[..., Any]) -> None:
+    page = visit()
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('main button, main input, main textarea')]
+        .filter((e) => e.offsetParent && !(e.getAttribute('aria-label') || e.textContent.trim() || e.title ||
+          e.labels?.length || e.getAttribute('aria-labelledby')))
+        .map((e) => e.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
