@@ -34,26 +34,29 @@ def fetch_large_files(
         HubError: if what arrived is not what the repository states.
     """
     cache = Path(cache_dir or constants.HF_HUB_CACHE).expanduser().resolve()
-    blobs = cache / repo_folder_name(repo_id=repo_id, repo_type="model") / "blobs"
+    name = repo_folder_name(repo_id=repo_id, repo_type="model")
+    folder, locks = cache / name, cache / ".locks" / name
     entries = list(api.list_repo_tree(repo_id, recursive=True, revision=commit))
     files = [entry for entry in entries if isinstance(entry, RepoFile) and entry.lfs and entry.size >= RESUMED_BYTES]
     hashed = set()
     for file in filter_repo_objects(files, allow_patterns=list(patterns), key=lambda entry: entry.path):
         assert file.lfs is not None
+        if (folder / "snapshots" / commit / file.path).exists():
+            continue  # where the system has no links, the cache keeps the file here alone
         url = hf_hub_url(repo_id, file.path, revision=commit, endpoint=api.endpoint)
-        if _fetch_blob(api, url, file, blobs / file.lfs.sha256):
+        if _fetch_blob(api, url, file, folder / "blobs" / file.lfs.sha256, locks):
             hashed.add(file.lfs.sha256)
     return hashed
 
 
-def _fetch_blob(api: HfApi, url: str, file: RepoFile, blob: Path) -> bool:
+def _fetch_blob(api: HfApi, url: str, file: RepoFile, blob: Path, locks: Path) -> bool:
     """Download a file to where the cache expects it, unless it is there; whether it had to be."""
-    blobs = blob.parent
-    blobs.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(str(blobs / f".{blob.name}.cogsym.lock")):
+    for place in (blob.parent, locks):
+        place.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(str(locks / f"{blob.name}.cogsym.lock")):
         if blob.exists():
             return False
-        partial = blobs / f"{blob.name}.cogsym.incomplete"
+        partial = blob.with_name(f"{blob.name}.cogsym.incomplete")
         if partial.exists() and partial.stat().st_size > file.size:
             partial.unlink()
         with partial.open("ab") as stream:
