@@ -8,7 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from delta_files import Tensors, as_read, bf16, bits_dtype, fine_tuned, read_tensors, small_base, write_file, write_folder
+from delta_files import (
+    Tensors,
+    as_read,
+    bf16,
+    bits_dtype,
+    fine_tuned,
+    read_tensors,
+    small_base,
+    write_file,
+    write_folder,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,9 +59,11 @@ def values_of(dtype: str, shape: tuple[int, ...], kind: str, rng: np.random.Gene
     """Bit patterns: any at all, or those of normal weights."""
     kinds = bits_dtype(dtype)
     if kind == "any bits" or dtype not in ("BF16", "F16", "F32"):
-        return rng.integers(0, 1 << (8 * kinds.itemsize), shape, np.uint64, endpoint=False).astype(kinds) if (
-            kinds.itemsize < 8
-        ) else rng.integers(0, np.iinfo(np.uint64).max, shape, np.uint64)
+        return (
+            rng.integers(0, 1 << (8 * kinds.itemsize), shape, np.uint64, endpoint=False).astype(kinds)
+            if (kinds.itemsize < 8)
+            else rng.integers(0, np.iinfo(np.uint64).max, shape, np.uint64)
+        )
     weights = rng.normal(0, 0.02, shape).astype(np.float32)
     if dtype == "BF16":
         return bf16(weights)
@@ -112,7 +124,11 @@ def test_any_change_of_anything_comes_back_exactly(
 def test_every_special_value_survives(tmp_path: Path, dtype: str, each_kernel: str) -> None:
     rng = np.random.default_rng(0)
     everything = np.arange(1 << 16, dtype=np.uint32)  # +-0, subnormals, infinities, every NaN
-    bits = everything.astype(np.uint16) if dtype != "F32" else everything << 16 | rng.integers(0, 1 << 16, 1 << 16, np.uint32)
+    bits = (
+        everything.astype(np.uint16)
+        if dtype != "F32"
+        else everything << 16 | rng.integers(0, 1 << 16, 1 << 16, np.uint32)
+    )
     base = {"w": (dtype, bits.reshape(256, 256))}
     round_trip(tmp_path, base, {"w": (dtype, rng.permutation(bits).reshape(256, 256))})
 
@@ -127,7 +143,9 @@ def low_rank(rows: int, columns: int, seed: int = 0) -> tuple[np.ndarray, np.nda
 
 @pytest.mark.parametrize("dtype", ["BF16", "F16", "F32"])
 def test_a_low_rank_change_is_predicted_and_exact(tmp_path: Path, dtype: str, each_kernel: str) -> None:
-    to_bits = {"BF16": bf16, "F16": lambda v: v.astype(np.float16).view(np.uint16), "F32": lambda v: v.view(np.uint32)}[dtype]
+    to_bits = {"BF16": bf16, "F16": lambda v: v.astype(np.float16).view(np.uint16), "F32": lambda v: v.view(np.uint32)}[
+        dtype
+    ]
     before, after = (to_bits(values) for values in low_rank(500, 384))
     before[3, :7] = to_bits(np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, 6e-8], np.float32))
     after[5, :4] = to_bits(np.array([np.nan, np.inf, -0.0, 1e-41], np.float32))
@@ -144,7 +162,9 @@ def test_prediction_makes_a_low_rank_change_smaller(tmp_path: Path, monkeypatch:
     assert size < 0.8 * plain
 
 
-def test_both_kernels_write_the_same_bytes_and_read_each_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_kernels_write_the_same_bytes_and_read_each_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if library() is None:
         pytest.skip("the compiled kernel was not built here: no C compiler")
     before, after = low_rank(700, 513, seed=4)
@@ -220,7 +240,10 @@ def test_new_vocabulary_rows_and_an_untied_head_are_merged(tmp_path: Path) -> No
 def test_several_chunks_and_long_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolkit.delta.extraction.CHUNK_WEIGHTS", 4096)
     rng = np.random.default_rng(0)
-    base = {"w": ("BF16", bf16(rng.normal(0, 0.02, (300, 100)))), "long": ("BF16", bf16(rng.normal(0, 0.02, (2, 9001))))}
+    base = {
+        "w": ("BF16", bf16(rng.normal(0, 0.02, (300, 100)))),
+        "long": ("BF16", bf16(rng.normal(0, 0.02, (2, 9001)))),
+    }
     delta = round_trip(tmp_path, base, fine_tuned(base, ["w", "long"]))
     with load_delta(delta) as opened:
         assert opened.tensor("w").head.n_chunks == 8

@@ -56,7 +56,7 @@ def merge(
             )
         )
         return
-    linked = f", {decimal(report.linked_bytes)} linked" if report.linked_bytes else ""
+    linked = f", {decimal(report.linked_bytes)} linked to the base's files" if report.linked_bytes else ""
     console.print(
         escape(
             f"{report.out}: {decimal(report.size_bytes)}, {decimal(report.changed_bytes)} changed{linked}, "

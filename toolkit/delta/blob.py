@@ -20,6 +20,7 @@ ROW_LEVELS, COLUMN_LEVELS, RAW, PREDICTED = 1, 2, 4, 8  # flags
 UNCHANGED = -128  # the level of a row or column of which no weight changed
 MAX_CHUNK_WEIGHTS = 1 << 24  # a reader refuses larger chunks, so that no file can ask for much memory
 MAX_GROUPS = 255
+MAX_LEVELS = 1 << 26  # numbers in one stream of levels or factors; the largest vocabulary at the highest rank has half
 
 Levels = NDArray[np.int8]
 
@@ -123,6 +124,7 @@ def unpack_head(blob: bytes | memoryview, weights: int, name: str) -> tuple[Blob
     raw, predicted = bool(flags & RAW), bool(flags & PREDICTED)
     check(not raw or (flags == RAW and n_groups == 1 and n_contexts == 0), "the raw mode")
     check(raw or n_contexts > 0, "no context table")
+    check(max(rows, columns) * max(rank, 1) <= MAX_LEVELS, "too many rows")
     check(1 <= rank <= MAX_RANK if predicted else rank == 0, "the rank of the prediction")
     expected = HEAD.size + n_contexts + sum(stream_sizes) + 4 * n_chunks * (3 + n_groups)
     check(size == expected, "the size of the head")

@@ -12,6 +12,7 @@ from toolkit.delta.prediction import predict
 from toolkit.delta.streams import compress, decompress_into
 from toolkit.errors import DamagedDeltaError
 
+
 def changed_part(levels: Levels | None) -> NDArray[np.intp] | None:
     """Indices of the rows or columns that changed; None where all of them did."""
     if levels is None:

@@ -20,7 +20,7 @@ from toolkit.records import BaseInfo
 FORMAT = "cogsym-delta"
 FORMAT_VERSION = "1.0"
 MANIFEST = "cogsym.manifest"
-MAX_MANIFEST_BYTES = 64_000_000
+MAX_MANIFEST_BYTES = 16_000_000
 SHARD_BYTES = 5_000_000_000
 DOWNLOAD_AGAIN = "download it again"
 
@@ -296,6 +296,13 @@ def _write_shard(
                 left -= len(block)
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_exactly(descriptor: int, data: memoryview, offset: int) -> None:
+    """Write all of `data` at this offset of an open file."""
+    done = 0
+    while done < len(data):
+        done += os.pwrite(descriptor, data[done:], offset + done)
 
 
 def sync_folder(folder: Path) -> None:

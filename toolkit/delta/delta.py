@@ -137,17 +137,20 @@ class Delta:
             )
         return memoryview(payload)
 
-    def apply(self, tensor: DeltaTensor, chunk: int, target: memoryview | bytearray) -> None:
+    def apply(
+        self, tensor: DeltaTensor, chunk: int, target: memoryview | bytearray, *, base_checked: bool = False
+    ) -> None:
         """Turn the base's bytes of one chunk into the merged ones, in place.
 
         Args:
             target: the bytes of this chunk in the base, writable, zeros where the base has no weight.
+            base_checked: whether they were compared with the delta's checksums before; the result is checked anyway.
 
         Raises:
             WrongBaseError: if `target` are not the base's bytes; `target` is unchanged then.
             DamagedDeltaError: if the delta does not decode to the merged bytes; `target` is undefined then.
         """
-        if kernel.crc32(target) != int(tensor.head.base_crcs[chunk]):
+        if not base_checked and kernel.crc32(target) != int(tensor.head.base_crcs[chunk]):
             raise WrongBaseError(
                 f"the base's {tensor.name} is not the one that this delta was made for",
                 f"give {self.base.id}" + (f" at revision {self.base.revision}" if self.base.revision else ""),

@@ -80,11 +80,12 @@ def extract(
     meter = Meter(progress, "extract", sum(span.size_bytes for span in (*old.tensors.values(), *new.tensors.values())))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        spool = tempfile.TemporaryFile(dir=out.parent)  # noqa: SIM115  nameless, so it is gone even if we are killed
+        spool = tempfile.TemporaryFile(dir=out.parent, buffering=0)  # noqa: SIM115  nameless, so it is gone even if we are killed
     except OSError as cause:
         raise OutputError(f"{out.parent} cannot be written: {cause.strerror}", "choose another folder") from cause
     with spool, Reader() as reader, one_thread_each():
         blobs: list[container.Spooled] = []
+        spooled = 0
         base_tensors: dict[str, container.BaseTensor] = {}
         changed: dict[str, container.ChangedTensor] = {}
         for coded in _code_tensors(old, new, reader, threads, meter):
@@ -92,13 +93,14 @@ def extract(
                 base_tensors[coded.name] = coded.base
             if coded.changed is not None:
                 changed[coded.name] = coded.changed
-                start = spool.tell()
-                try:
-                    spool.write(coded.head)
-                    spool.writelines(coded.payloads)
-                except OSError as cause:
-                    raise OutputError(f"{out} cannot be written: {cause.strerror}", "free some space") from cause
-                blobs.append(container.Spooled(coded.name, start, spool.tell() - start))
+                start = spooled
+                for part in (coded.head, *coded.payloads):
+                    try:
+                        container.write_exactly(spool.fileno(), memoryview(part), spooled)
+                    except OSError as cause:
+                        raise OutputError(f"{out} cannot be written: {cause.strerror}", "free some space") from cause
+                    spooled += len(part)
+                blobs.append(container.Spooled(coded.name, start, spooled - start))
         if not changed:
             raise DeltaError(
                 "nothing changed: every tensor equals the base's", "check that TRAINED is the trained model"

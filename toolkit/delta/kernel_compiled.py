@@ -159,7 +159,13 @@ def predict(
     predicted = np.empty_like(base)
     found: Any = library()
     found.cogsym_predict_bf16(
-        _address(base), *base.shape, left.shape[1], _address(left), _address(right), _address(scales), _address(predicted)
+        _address(base),
+        *base.shape,
+        left.shape[1],
+        _address(left),
+        _address(right),
+        _address(scales),
+        _address(predicted),
     )
     return predicted
 

@@ -1,6 +1,6 @@
 """Merge: a delta onto its base gives a complete checkpoint, of which only the changed bytes were computed.
 
-Whole files without a change are linked or cloned; unchanged ranges of the others are copied inside of the kernel;
+Whole files without a change are cloned or linked; unchanged ranges of the others are copied inside of the kernel;
 changed chunks are decoded in between by several threads, in buffers that are used again and again.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from toolkit.delta.basecheck import check_base
 from toolkit.delta.checkpoint import DEFAULT_THREADS, INDEX_NAME, SINGLE_NAME, Checkpoint, Reader, open_checkpoint
-from toolkit.delta.container import sync_folder
+from toolkit.delta.container import sync_folder, write_exactly
 from toolkit.delta.delta import Delta, DeltaTensor, load_delta
 from toolkit.delta.progress import Meter, Progress
 from toolkit.delta.safetensors_file import SafetensorsFile, TensorSpan, build_header
@@ -58,7 +59,8 @@ def merge(
     Args:
         base: the checkpoint that the delta was made for.
         out: a folder that does not exist yet, or is empty.
-        link: whether files without a change may be hard links to the base's; they are copied otherwise.
+        link: whether files without a change may be hard links to the base's where the file system cannot clone. Writing
+            into such a file later would write into the base; with False they are copied.
 
     Raises:
         WrongBaseError: if the base is another one, naming the tensors that differ.
@@ -75,7 +77,10 @@ def merge(
         check_base(opened, checkpoint, reader, threads=threads, progress=progress)
         draft = out.with_name(f".{out.name}.{os.getpid()}.tmp")
         try:
-            draft.mkdir(parents=True)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(out)
+            draft.mkdir()
+            _check_space(draft, checkpoint, tensors)
             report = _Merge(opened, tensors, checkpoint, reader, draft, threads, link).run(progress)
             os.replace(draft, out)  # atomic: the folder is complete when it gets its name
             sync_folder(out.parent)
@@ -86,6 +91,18 @@ def merge(
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return MergeReport(out, report.files, report.size_bytes, report.changed_bytes, report.linked_bytes)
+
+
+def _check_space(folder: Path, base: Checkpoint, tensors: list[DeltaTensor]) -> None:
+    """Fail now rather than after minutes: every file with a change needs its room."""
+    changed = {tensor.name: tensor.size_bytes for tensor in tensors}
+    needed = sum(size for name, size in changed.items() if name not in base.tensors)
+    for file in base.files:
+        if any(span.name in changed for span in file.tensors):
+            needed += sum(changed.get(span.name, span.size_bytes) for span in file.tensors)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free")
 
 
 class _Merge:
@@ -178,6 +195,9 @@ class _Merge:
         return build_header(entries, file.metadata), placed
 
     def _whole_file(self, source: Path, target: Path) -> None:
+        """A clone where the file system can, else a link if wanted, else a copy."""
+        if clone(source, target):
+            return
         if self._link:
             try:
                 os.link(source.resolve(), target)
@@ -185,7 +205,10 @@ class _Merge:
                 return
             except OSError:
                 pass  # another file system, or one without links
-        clone_or_copy(source, target)
+        with open(source, "rb") as reading, open(target, "xb") as writing:
+            size = os.fstat(reading.fileno()).st_size
+            copy_range(reading.fileno(), 0, writing.fileno(), 0, size)
+            os.fsync(writing.fileno())
 
     def _chunk(self, tensor: DeltaTensor, chunk: int, descriptor: int, position: int, meter: Meter) -> None:
         target = merged_chunk(self._delta, tensor, chunk, self._base, self._reader)
@@ -209,14 +232,33 @@ class _Merge:
             (self._draft / INDEX_NAME).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
-def clone_or_copy(source: Path, target: Path) -> None:
-    """A copy that shares blocks where the file system can, and never passes through this process where the kernel can."""
+def clone(source: Path, target: Path) -> bool:
+    """Make `target` share the blocks of `source` until either is written; False where the file system cannot."""
     with open(source, "rb") as reading, open(target, "xb") as writing:
         try:
             fcntl.ioctl(writing.fileno(), FICLONE, reading.fileno())
+            return True
         except OSError:
-            copy_range(reading.fileno(), 0, writing.fileno(), 0, os.fstat(reading.fileno()).st_size)
-        os.fsync(writing.fileno())
+            target.unlink()
+            return False
+
+
+def remove_abandoned(out: Path) -> None:
+    """Delete drafts of `out` whose process is gone: killed before it could clean up."""
+    for draft in out.parent.glob(f".{glob.escape(out.name)}.*.tmp"):
+        process = draft.name.removesuffix(".tmp").rpartition(".")[2]
+        if process.isdecimal() and not _is_running(int(process)):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def copy_range(source: int, source_start: int, target: int, target_start: int, size: int) -> None:
@@ -236,9 +278,3 @@ def copy_range(source: int, source_start: int, target: int, target_start: int, s
         if count == 0:
             raise OSError(errno.EIO, "the base ended early: it changed while it was read")
         done += count
-
-
-def write_exactly(descriptor: int, data: memoryview, offset: int) -> None:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(descriptor, data[done:], offset + done)

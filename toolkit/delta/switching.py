@@ -55,6 +55,10 @@ class LanguageSwitcher:
         self._refuse_quantised(model)
         self._parameters = dict(model.named_parameters(remove_duplicate=False))
         self._home = {name: parameter.data for name, parameter in self._parameters.items()}
+        names: dict[int, list[str]] = {}  # a tied parameter has several
+        for name, parameter in self._parameters.items():
+            names.setdefault(id(parameter), []).append(name)
+        self._tied = [(self._parameters[same[0]], same) for same in names.values()]
         self._languages: dict[str, _Language] = {}
         self._working: dict[str, torch.Tensor] = {}
         self._working_holds: str | None = None
@@ -176,8 +180,9 @@ class LanguageSwitcher:
                     self.activate(before)
 
     def _point(self, tensors: dict[str, torch.Tensor]) -> None:
-        for name, parameter in self._parameters.items():
-            wanted = tensors.get(name, self._home[name])
+        """Let every parameter be its tensor in `tensors`, under any of its names, or else the base's."""
+        for parameter, names in self._tied:
+            wanted = next((tensors[name] for name in names if name in tensors), self._home[names[0]])
             if parameter.data_ptr() != wanted.data_ptr():
                 parameter.data = wanted
 
@@ -225,6 +230,12 @@ class LanguageSwitcher:
                 )
             for chunk in range(tensor.head.n_chunks):
                 delta.payload(tensor, chunk)
+        for _, names in self._tied:
+            if len({delta.files.manifest.changed[name].sha256 for name in names if name in delta.names}) > 1:
+                raise DeltaError(
+                    f"{' and '.join(names)} are one tensor in the model and differ in the delta",
+                    "merge it into a folder",
+                )
         missing = [
             name for name, t in expected.items() if name not in self._home or tuple(self._home[name].shape) != t.shape
         ]

@@ -85,11 +85,11 @@ def _check_merged(
 
 
 def merged_chunk(delta: Delta, tensor: DeltaTensor, chunk: int, base: Checkpoint, reader: Reader) -> bytearray:
-    """The merged bytes of one chunk, from the base on disk."""
+    """The merged bytes of one chunk, from a base on disk that was checked."""
     start, stop = tensor.chunk_range(chunk)
     target = bytearray(stop - start)
     present = min(stop, tensor.base_bytes) - start
     if present > 0:
         reader.read_into(base.tensors[tensor.name], start, memoryview(target)[:present])
-    delta.apply(tensor, chunk, target)
+    delta.apply(tensor, chunk, target, base_checked=True)
     return target

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -99,15 +100,26 @@ def speeds_of(name: str, base: Path, trained: Path, work: Path) -> Rows:
     return rows
 
 
-def timed_child(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak memory in MB of a child process."""
+def timed_child(command: list[str]) -> tuple[float, float | None]:
+    """Seconds of a child process, and the peak memory in MB that it reports of itself, where it does."""
     started = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(child.pid, 0)
+    done = subprocess.run(command, capture_output=True, text=True)
     seconds = time.perf_counter() - started
-    if status:
-        raise SystemExit(f"{command} failed: {child.stderr.read().decode() if child.stderr else ''}")
-    return seconds, usage.ru_maxrss / 1024
+    if done.returncode:
+        raise SystemExit(f"{command} failed: {done.stderr}")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", done.stderr)
+    return seconds, int(peak[1]) / 1024 if peak else None
+
+
+# `cogsym`, which at its end says how much memory it has had at most: the kernel's own count for this program alone.
+COGSYM = """
+import sys
+from toolkit.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    sys.stderr.write(open("/proc/self/status").read())
+"""
 
 
 def merge_against_cp(work: Path, layers: int) -> Rows:
@@ -117,7 +129,7 @@ def merge_against_cp(work: Path, layers: int) -> Rows:
     if not delta.exists():
         extract(base, trained, delta, threads=THREADS)
     out = work / "large" / "out"
-    cogsym = [str(Path(sys.executable).with_name("cogsym")), "merge", str(delta), "--base", str(base), "--out", str(out)]
+    cogsym = [sys.executable, "-c", COGSYM, "merge", str(delta), "--base", str(base), "--out", str(out)]
     cogsym += ["--threads", str(THREADS)]
     ways = {
         "cp": ["cp", "-r", str(base), str(out)],
@@ -126,15 +138,15 @@ def merge_against_cp(work: Path, layers: int) -> Rows:
         "cp, then sync to disk": ["sh", "-c", f"cp -r {base} {out} && sync -f {out}"],
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
-    memory = dict.fromkeys(ways, 0.0)
+    memory: dict[str, float | None] = dict.fromkeys(ways)
     base_fingerprint(base)  # everything is in the page cache from here on
-    for _ in range(4):
+    for _ in range(5):
         for way, command in ways.items():
             shutil.rmtree(out, ignore_errors=True)
             os.sync()
             took, peak = timed_child(command)
             seconds[way].append(took)
-            memory[way] = max(memory[way], peak)
+            memory[way] = max(memory[way] or 0, peak) if peak else None
     shutil.rmtree(out, ignore_errors=True)
     total = sum(f.path.stat().st_size for f in open_checkpoint(base).files) / 1e9
     with load_delta(delta) as opened:
@@ -146,7 +158,7 @@ def merge_against_cp(work: Path, layers: int) -> Rows:
             "seconds": round(min(took), 2),
             "median": round(float(np.median(took)), 2),
             "against cp": round(min(took) / reference, 2),
-            "peak memory MB": round(memory[way]),
+            "peak memory MB": memory[way] and round(memory[way]),
             "checkpoint GB": round(total, 2),
             "changed": f"{100 * changed / total:.0f}%",
         }
@@ -188,7 +200,9 @@ def table(rows: Rows) -> str:
     lines = ["| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]
     for row in rows:
         cells = [row.get(key) for key in keys]
-        lines.append("| " + " | ".join("-" if c is None else f"{c:,}" if isinstance(c, int) else str(c) for c in cells) + " |")
+        lines.append(
+            "| " + " | ".join("-" if c is None else f"{c:,}" if isinstance(c, int) else str(c) for c in cells) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -218,7 +232,9 @@ def main() -> None:
     pairs: dict[str, tuple[Path, Path]] = {}
     if arguments.data:
         real = arguments.data / "finetune_pair"
-        pairs = {f"real, {n}": (real / "model.safetensors", real / f"tuned_{n}.safetensors") for n in ("lr5e-6", "lr1e-4")}
+        pairs = {
+            f"real, {n}": (real / "model.safetensors", real / f"tuned_{n}.safetensors") for n in ("lr5e-6", "lr1e-4")
+        }
     for rms in (2e-4, 5e-5):
         matrices = {str(i): synthetic.pair((4096, 4096), rms, i) for i in range(4)}
         pairs[f"simulated 4096-wide, RMS {rms:g}"] = synthetic.write_matrices(work / f"rms{rms:g}", matrices)

@@ -10,6 +10,7 @@ import numpy as np
 from toolkit.delta.safetensors_file import build_header
 
 WIDTH, INNER, VOCABULARY = 4096, 11008, 32000
+BASE_RMS = 0.0225  # the limit depends on it: a smaller weight has a finer unit in the last place
 
 
 def bf16(values: np.ndarray) -> np.ndarray:
@@ -27,16 +28,16 @@ def normal(shape: tuple[int, ...], rms: float, rng: np.random.Generator) -> np.n
 
 
 def pair(shape: tuple[int, ...], update_rms: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Base (RMS 0.02) and trained bit patterns; the change is independent noise, which nothing can predict."""
+    """Base and trained bit patterns; the change is independent noise, which nothing can predict."""
     rng = np.random.default_rng(seed)
-    base = bf16(normal(shape, 0.02, rng))
+    base = bf16(normal(shape, BASE_RMS, rng))
     return base, bf16(float32(base) + normal(shape, update_rms, rng))
 
 
 def low_rank_pair(shape: tuple[int, int], update_rms: float, rank: int, share: float, seed: int):  # type: ignore[no-untyped-def]
     """As `pair`, but `share` of the change's energy lies along `rank` directions, as in real fine-tuning."""
     rng = np.random.default_rng(seed)
-    base = bf16(normal(shape, 0.02, rng))
+    base = bf16(normal(shape, BASE_RMS, rng))
     directions = normal((shape[0], rank), 1, rng) @ normal((rank, shape[1]), 1 / np.sqrt(rank), rng)
     change = np.sqrt(share) * directions + np.sqrt(1 - share) * normal(shape, 1, rng)
     return base, bf16(float32(base) + update_rms * change)
@@ -51,7 +52,9 @@ def layer_shapes(layer: int) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def write_checkpoint(folder: Path, layers: int, changed_layers: tuple[int, ...], update_rms: float) -> tuple[Path, Path]:
+def write_checkpoint(
+    folder: Path, layers: int, changed_layers: tuple[int, ...], update_rms: float
+) -> tuple[Path, Path]:
     """A base in one shard per two layers, and the changed tensors of a fine-tune: embeddings, head, `changed_layers`.
 
     Returns:
@@ -70,13 +73,15 @@ def write_checkpoint(folder: Path, layers: int, changed_layers: tuple[int, ...],
     groups[-1] |= {"model.norm.weight": (WIDTH,), "lm_head.weight": (VOCABULARY, WIDTH)}
     names = [f"model-{i:05d}-of-{len(groups):05d}.safetensors" for i in range(1, len(groups) + 1)]
     fine_tuned = tuple(f"model.layers.{layer}." for layer in changed_layers) + ("model.embed", "lm_head")
-    pool = bf16(normal((1 << 26,), 0.02, np.random.default_rng(1)))  # unchanged matrices are cut from here
+    pool = bf16(normal((1 << 26,), BASE_RMS, np.random.default_rng(1)))  # unchanged matrices are cut from here
     weight_map = {}
     for number, (name, shapes) in enumerate(zip(names, groups, strict=True)):
         changed = [n for n in shapes if n.startswith(fine_tuned)]
         with open(base / name, "wb") as old, open(trained / name, "wb") as new:
             old.write(build_header([(n, "BF16", s, 2 * int(np.prod(s))) for n, s in shapes.items()], {"format": "pt"}))
-            new.write(build_header([(n, "BF16", shapes[n], 2 * int(np.prod(shapes[n]))) for n in changed], {"format": "pt"}))
+            new.write(
+                build_header([(n, "BF16", shapes[n], 2 * int(np.prod(shapes[n]))) for n in changed], {"format": "pt"})
+            )
             for index, (tensor, shape) in enumerate(shapes.items()):
                 weight_map[tensor] = name
                 if tensor in changed:
