@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,9 @@ def test_help_is_quick() -> None:
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         seconds.append(time.monotonic() - started)
     assert min(seconds) < 1.0
+
+
+def test_every_package_is_in_the_wheel() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in sources() if path.name == "__init__.py"}
+    assert set(listed) == found | {"toolkit.space"}

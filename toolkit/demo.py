@@ -170,7 +170,7 @@ def _compare(demo: Demo, recipe: Recipe, listener: Listener, quick: bool) -> Non
         run = RunFolder(demo.folder / "compare" / select.replace(":", "-").replace("%", ""))
         train_delta(prepare(recipe.model_copy(update={"select": select}), run.root), report=_training_report(listener))
         limit = QUICK_SENTENCES if quick else None
-        demo.compared[select] = evaluate(run, limit=limit, report=_evaluation_report(listener))
+        demo.compared[select] = evaluate(run, limit=limit, reuse=demo.run, report=_evaluation_report(listener))
 
 
 def _say(translator: Translator, text: str, direction: str, model: str | None = None) -> str:
