@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 from toolkit.errors import OutputError, RecipeError
 from toolkit.recipe import Recipe, read_recipe, write_recipe
@@ -50,8 +53,22 @@ def prepare(recipe: Recipe, out: Path, *, resume: bool = False) -> Plan:
         recipe.select, layout, embeddings=recipe.embeddings, head=recipe.head, final_norm=recipe.final_norm
     )
     base_id = Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base
-    base_info = read_base_info(base, base_id, recipe.base_revision)
+    base_info = read_base_info(base, base_id, recipe.base_revision).model_copy(update={"licence": licence_of(base)})
     return Plan(recipe, RunFolder(out), base, base_info, selection, mix(recipe))
+
+
+def licence_of(base: Path) -> str | None:
+    """The licence that the base's own card states in its front matter, e.g. `llama2`; None where it states none."""
+    card = base / "README.md"
+    if not card.is_file():
+        return None
+    front_matter = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    try:
+        fields = yaml.safe_load(front_matter[1]) if front_matter else None
+    except yaml.YAMLError:
+        return None
+    licence = fields.get("license") if isinstance(fields, dict) else None
+    return licence if isinstance(licence, str) else None
 
 
 def refuse_existing(out: Path) -> None:
