@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +30,11 @@ DOWN = "model.layers.1.mlp.down_proj.weight"
 
 
 @pytest.fixture(params=["compiled", "numpy"])
-def each_kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def each_kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "compiled" and library() is None:
         pytest.skip("the compiled kernel was not built here: no C compiler")
     monkeypatch.setenv("COGSYM_DELTA_KERNEL", request.param)
-    yield request.param
+    return str(request.param)
 
 
 def round_trip(folder: Path, base: Tensors, trained: Tensors, shards: int = 1) -> Path:

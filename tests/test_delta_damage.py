@@ -138,7 +138,10 @@ class Forger:
         return path
 
     def head(self, name: str, **fields: int) -> None:
-        names = ["crc", "size", "columns", "rows_per_chunk", "n_chunks", "n_groups", "flags", "first", "n_contexts", "rank", "reserved", "row_bytes", "column_bytes", "left_bytes", "right_bytes", "scale_bytes"]
+        names = [
+            "crc", "size", "columns", "rows_per_chunk", "n_chunks", "n_groups", "flags", "first", "n_contexts", "rank",
+            "reserved", "row_bytes", "column_bytes", "left_bytes", "right_bytes", "scale_bytes",
+        ]  # fmt: skip
         blob = self.blobs[name]
         values = dict(zip(names, HEAD.unpack_from(blob), strict=True)) | fields
         HEAD.pack_into(blob, 0, *values.values())
@@ -241,8 +244,8 @@ def hostile(forger: Forger) -> dict[str, Callable[[Path], Path]]:
     }
 
 
-NAMES = ["huge shape", "negative shape", "other shape", "other dtype", "unknown dtype", "compression bomb", "huge header",
-         "deep header", "duplicate name", "overlap", "huge offset", "shape of text"]  # fmt: skip
+NAMES = ["huge shape", "negative shape", "other shape", "other dtype", "unknown dtype", "compression bomb",
+         "huge header", "deep header", "duplicate name", "overlap", "huge offset", "shape of text"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

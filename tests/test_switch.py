@@ -1,4 +1,4 @@
-"""Switching languages in memory is exact in every dtype that can be exact, goes back, and is refused everywhere else."""
+"""Switching languages in memory is exact in every dtype that can be, goes back, and is refused everywhere else."""
 
 from __future__ import annotations
 

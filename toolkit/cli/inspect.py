@@ -51,8 +51,8 @@ def inspect(
     console.print(layers)
     console.print(
         escape(
-            f"{info.file}: {decimal(info.size_bytes)}, format {info.format_version}, {info.bits_per_weight:.2f} bits per "
-            f"weight\nmade for {info.base.id}" + (f" at {info.base.revision}" if info.base.revision else "")
+            f"{info.file}: {decimal(info.size_bytes)}, format {info.format_version}, {info.bits_per_weight:.2f} bits "
+            f"per weight\nmade for {info.base.id}" + (f" at {info.base.revision}" if info.base.revision else "")
         ),
         soft_wrap=True,
     )

@@ -140,7 +140,7 @@ def unpack_head(blob: bytes | memoryview, weights: int, name: str) -> tuple[Blob
     parts: list[NDArray[np.int16] | None] = []
     for number, (count, stream_size) in enumerate(zip(counts, stream_sizes, strict=True)):
         check(bool(count) == bool(stream_size), "the levels or factors")
-        limits = (-200, 200) if number == 4 else (-127 if number > 1 else -128, 127)
+        limits = (-126, 100) if number == 4 else (-127 if number > 1 else -128, 127)
         parts.append(_unpack(bytes(blob[position : position + stream_size]), count, limits, check) if count else None)
         position += stream_size
     row_levels, column_levels, left, right, scales = parts

@@ -71,7 +71,7 @@ def decode_chunk(target: Bits, payload: memoryview, head: BlobHead, chunk: int, 
     rows = rows if rows is None or picked_rows is None else rows[picked_rows]
     columns = columns if columns is None or picked_columns is None else columns[picked_columns]
     # A hostile stream could send every weight to one group: twice the room keeps that inside of the buffer.
-    values = np.empty(2 * part.size, layout.unsigned)
+    values: Bits = np.empty(2 * part.size, layout.unsigned)
     counts, position, offset = np.zeros(head.n_groups, np.int64), 0, 0
     for group, size in enumerate(head.stream_bytes[chunk].tolist()):
         if size:

@@ -1,4 +1,4 @@
-"""The delta on disk: safetensors files of blobs plus a manifest, written atomically and read with every byte checked."""
+"""The delta on disk: safetensors files of blobs and a manifest, written all or nothing, every header byte checked."""
 
 from __future__ import annotations
 
@@ -143,7 +143,8 @@ def _check_header(file: SafetensorsFile, number: int, total: int, first: Safeten
         raise _damaged(file.path, "it has no format version")
     if int(major) > int(FORMAT_VERSION.split(".")[0]):
         raise NewerFormatError(
-            f"{file.path.name} has format version {metadata['format_version']}, this program reads up to {FORMAT_VERSION}",
+            f"{file.path.name} has format version {metadata['format_version']}, this program reads up to "
+            f"{FORMAT_VERSION}",
             "pip install --upgrade cogsym-toolkit",
         )
     declared = metadata.get("header_sha256", "")
@@ -193,8 +194,10 @@ def _read_manifest(path: Path, span: TensorSpan | None, metadata: dict[str, str]
         manifest = Manifest.model_validate_json(text)
     except (zlib.error, ValidationError, ValueError) as cause:
         raise _damaged(path, f"the manifest cannot be read: {str(cause)[:200]}") from cause
-    for name, tensor in (*manifest.base_tensors.items(), *manifest.changed.items()):
-        if tensor.dtype not in ITEM_BYTES or any(not 0 <= size < 1 << 40 for size in tensor.shape):
+    shapes = [(name, t.dtype, t.shape) for name, t in manifest.base_tensors.items()]
+    shapes += [(name, t.dtype, t.shape) for name, t in manifest.changed.items()]
+    for name, dtype, shape in shapes:
+        if dtype not in ITEM_BYTES or any(not 0 <= size < 1 << 40 for size in shape):
             raise _damaged(path, f"{name!r} has a dtype or shape that cannot be")
     return manifest
 
@@ -277,7 +280,9 @@ def write_delta(
 def _write_shard(
     draft: Path, spool: Any, blobs: list[Spooled], manifest: bytes | None, metadata: dict[str, str]
 ) -> None:
-    entries = [(blob.name, "U8", (blob.size_bytes,), blob.size_bytes) for blob in blobs]
+    entries: list[tuple[str, str, tuple[int, ...], int]] = [
+        (blob.name, "U8", (blob.size_bytes,), blob.size_bytes) for blob in blobs
+    ]
     if manifest is not None:
         entries.insert(0, (MANIFEST, "U8", (len(manifest),), len(manifest)))
     header = build_header(entries, metadata)

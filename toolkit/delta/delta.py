@@ -165,7 +165,7 @@ class Delta:
             )
 
     def check_headers(self, base: Checkpoint) -> list[str]:
-        """Names of tensors that this base lacks, or has in another dtype or shape, or has beyond those of the delta's base."""
+        """Names of tensors that this base lacks, has in another dtype or shape, or has beyond the delta's base."""
         expected = self.files.manifest.base_tensors
         wrong = [
             name

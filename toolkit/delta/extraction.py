@@ -7,7 +7,7 @@ import math
 import re
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,8 @@ def _code_tensors(old: Checkpoint, new: Checkpoint, reader: Reader, threads: int
     """Every tensor in the order of the names; a few are worked on at a time, their chunks shared among the threads."""
     names = sorted(set(old.tensors) | set(new.tensors))
     with ThreadPoolExecutor(threads) as chunk_pool, ThreadPoolExecutor(min(threads, 4) + 1) as tensor_pool:
-        ahead, pending = min(threads, 4) + 1, []
+        ahead = min(threads, 4) + 1
+        pending: list[Future[_Coded]] = []
         job = _TensorCoder(reader, chunk_pool, meter)
         with contextlib.ExitStack() as stack:
             stack.callback(lambda: [future.cancel() for future in pending])
@@ -306,10 +307,10 @@ class _Pair:
     def _read(self, span: TensorSpan | None, first: int, stop: int, available_bytes: int) -> Bits:
         first_byte = first * self.columns * self._item
         stop_byte = min(stop * self.columns * self._item, self._new.size_bytes)
-        bits = np.zeros((stop_byte - first_byte) // self._item, self._dtype)
+        bits: Bits = np.zeros((stop_byte - first_byte) // self._item, self._dtype)
         present = min(stop_byte, available_bytes) - first_byte
         if span is not None and present > 0:
-            self._reader.read_into(span, first_byte, memoryview(bits.view(np.uint8))[:present])
+            self._reader.read_into(span, first_byte, bits.view(np.uint8).data[:present])
         return bits.reshape(stop - first, self.columns) if len(bits) == (stop - first) * self.columns else bits[None, :]
 
     def read_chunk(self, chunk: int) -> tuple[Bits, Bits]:

@@ -7,6 +7,7 @@ otherwise. Integer arithmetic throughout: every machine and every kernel chooses
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +139,7 @@ def choose(
 
 
 def _zigzag(base: Bits, new: Bits, layout: BitLayout) -> Bits:
-    difference = (new - base).view(layout.signed)
+    difference: Bits = (new - base).view(layout.signed)
     return ((difference << 1) ^ (difference >> (8 * layout.width - 1))).view(layout.unsigned)
 
 
@@ -181,7 +182,7 @@ def _merge_contexts(
     edges = np.flatnonzero(table.any(axis=1))
     rows = list(table[edges])
 
-    def costs_of(counts: NDArray[np.float64]) -> list[float]:
+    def costs_of(counts: NDArray[Any]) -> list[float]:
         # A pcodec stream has about 24 bytes of its own and 2 per bin; a small one gets few bins.
         bins = np.minimum(np.count_nonzero(counts, axis=1), 12 + np.sqrt(scale * counts.sum(axis=1) / n_chunks) / 6)
         entropy: NDArray[np.float64] = _entropy_bits(counts) + counts @ extra

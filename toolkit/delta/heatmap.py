@@ -13,7 +13,7 @@ from toolkit.records import DeltaInfo, TensorChange
 def draw_heatmap(info: DeltaInfo, out: Path) -> Path:
     """Write a PNG: colour is the RMS of the change on a logarithmic scale, the number is bits per weight.
 
-    The ground is opaque white, so that it reads the same in light and dark cards. Matrices that did not change are grey.
+    The ground is opaque white, so that it reads the same in light and dark cards; what did not change is grey.
 
     Raises:
         OutputError: if `out` cannot be written.
@@ -39,7 +39,7 @@ def draw_heatmap(info: DeltaInfo, out: Path) -> Path:
         weights = max(1, sum(tensor.weights for tensor in tensors))
         bits = 8 * sum(tensor.size_bytes for tensor in tensors) / weights
         row, column = kinds.index(kind), layers.index(layer)
-        light = image.norm(rms[row, column]) > 0.6 if np.isfinite(rms[row, column]) else True
+        light = not rms[row, column] < low * (high / low) ** 0.6  # bright there, as is grey
         axes.text(column, row, f"{bits:.1f}", ha="center", va="center", fontsize=7, color="black" if light else "white")
     axes.set_xticks(range(len(layers)), layers, fontsize=8)
     axes.set_yticks(range(len(kinds)), kinds, fontsize=8)
@@ -56,8 +56,8 @@ def draw_heatmap(info: DeltaInfo, out: Path) -> Path:
 
 def _layers(info: DeltaInfo) -> list[int | None]:
     found = {tensor.layer for tensor in info.tensors}
-    numbers: list[int | None] = sorted(layer for layer in found if layer is not None)
-    return [*numbers, None] if None in found else numbers
+    numbers = sorted(layer for layer in found if layer is not None)
+    return [*numbers, None] if None in found else [*numbers]
 
 
 def _cells(info: DeltaInfo) -> dict[tuple[str, str], list[TensorChange]]:

@@ -1,4 +1,4 @@
-"""The hot loops of the codec: the compiled ones where they were built, else NumPy's; the results are the same, bit for bit.
+"""The hot loops of the codec: compiled where they were built, else NumPy's; the results are the same, bit for bit.
 
 Set COGSYM_DELTA_KERNEL=numpy to do without the compiled ones.
 """

@@ -73,7 +73,12 @@ def _declare(found: ctypes.CDLL) -> None:
     found.cogsym_predict_bf16.restype = None
     found.cogsym_crc32.argtypes = [_UINT32, _POINTER, _INT64]
     found.cogsym_crc32.restype = _UINT32
-    found.has_crc32 = bool(found.cogsym_has_crc32())
+
+
+@functools.cache
+def _has_crc32() -> bool:
+    found: Any = library()
+    return bool(found.cogsym_has_crc32())
 
 
 def _function(verb: str, layout: BitLayout) -> Any:
@@ -173,8 +178,8 @@ def predict(
 def crc32(data: Any, crc: int) -> int:
     found: Any = library()
     flat = np.frombuffer(data, np.uint8) if not isinstance(data, np.ndarray) else data.reshape(-1).view(np.uint8)
-    if not found.has_crc32 or len(flat) < 128:
+    if len(flat) < 128 or not _has_crc32():
         return zlib.crc32(data, crc)
     whole = len(flat) & ~15  # the compiled loop takes 16 bytes at a time
     crc = found.cogsym_crc32(crc ^ 0xFFFFFFFF, flat.ctypes.data, whole) ^ 0xFFFFFFFF
-    return zlib.crc32(flat[whole:], crc)
+    return zlib.crc32(flat[whole:].data, crc)

@@ -40,8 +40,8 @@ def split(
     base: Bits, new: Bits, rows: Levels, columns: Levels, first: int, groups: NDArray[np.uint8], layout: BitLayout
 ) -> tuple[Bits, NDArray[np.int64]]:
     group = _groups(base, rows, columns, first, groups, layout)
-    difference = (new - base).view(layout.signed).reshape(-1)
-    zigzag = ((difference << 1) ^ (difference >> (8 * layout.width - 1))).view(layout.unsigned)
+    difference: Bits = (new - base).view(layout.signed).reshape(-1)
+    zigzag: Bits = ((difference << 1) ^ (difference >> (8 * layout.width - 1))).view(layout.unsigned)
     order = np.argsort(group, kind="stable")
     return zigzag[order], np.bincount(group, minlength=256)
 

@@ -1,4 +1,4 @@
-"""The live weights of a loaded model as the base's bit patterns, exactly, whatever device or float dtype they are in."""
+"""The live weights of a loaded model as the base's bit patterns, exactly, on any device, upcast or not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def base_bits(live: torch.Tensor, dtype: str, name: str) -> Bits:
         dtype: the base's dtype, as safetensors names it.
 
     Raises:
-        WrongBaseError: if a float32 value is not exactly one of the base's dtype, so the live weights are not the base's.
+        WrongBaseError: if a float32 value is none of the base's dtype, so that it is not the base's.
     """
     bits = numpy_bits(live.detach().to("cpu", copy=True))
     if live.dtype == TORCH_DTYPES[dtype]:

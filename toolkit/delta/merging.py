@@ -16,6 +16,7 @@ import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from toolkit.delta.basecheck import check_base
@@ -174,10 +175,10 @@ class _Merge:
             if name in self._changed:
                 tensor = self._changed[name]
                 for chunk in range(tensor.head.n_chunks):
-                    jobs.append(lambda t=tensor, c=chunk, p=position: self._chunk(t, c, descriptor, p, meter))
+                    jobs.append(partial(self._chunk, tensor, chunk, descriptor, position, meter))
             else:
                 span = self._base.tensors[name]
-                jobs.append(lambda s=span, p=position: self._range(s, descriptor, p, meter))
+                jobs.append(partial(self._range, span, descriptor, position, meter))
             position += size
         return end
 

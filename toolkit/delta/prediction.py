@@ -1,7 +1,7 @@
-"""Predicting the change by a product of two small integer matrices: fine-tuning moves whole matrices along few directions.
+"""Predicting the change by a product of two small integer matrices: fine-tuning moves matrices along few directions.
 
-The change of a weight matrix is close to low-rank, the more so the shorter the training was. The delta stores factors in
-8 bits, `left` (rows) and `right` (columns), and a power of two per row; the reader adds their product to the base,
+The change of a weight matrix is close to low-rank, the more so the shorter the training was. The delta stores factors
+in 8 bits, `left` (rows) and `right` (columns), and a power of two per row; the reader adds their product to the base,
 rounds to the base's dtype, and the streams code what is still missing. Integers below 2^24 are exact in float32 and a
 power of two only moves the exponent, so every machine predicts the same bits.
 """
@@ -69,7 +69,7 @@ class Predictor:
 
 
 def fit(base: Bits, new: Bits, layout: BitLayout, rank: int = RANKS[-1]) -> list[Predictor]:
-    """Predictors of every rank up to `rank`, from a sample of rows; none where the sample is too small to learn from."""
+    """Predictors of every rank up to `rank`, from a sample of rows; none where it is too small to learn from."""
     step = max(1, len(base) // SAMPLE_ROWS)
     base, new = base[::step][:SAMPLE_ROWS], new[::step][:SAMPLE_ROWS]
     change, _ = _scaled_change(base, new, layout, bits=6, reference="mean")

@@ -122,7 +122,7 @@ def _span(name: str, entry: Any, path: Path, data_start: int) -> TensorSpan:
 
 
 def build_header(entries: list[tuple[str, str, tuple[int, ...], int]], metadata: dict[str, str]) -> bytes:
-    """The header for tensors `(name, dtype, shape, size_bytes)` that follow each other in this order, length included."""
+    """The header, with its length, for tensors `(name, dtype, shape, size_bytes)` that follow in this order."""
     table: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
     position = 0
     for name, dtype, shape, size_bytes in entries:

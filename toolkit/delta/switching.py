@@ -1,4 +1,4 @@
-"""Many languages over one base in memory: resident ones change by pointer, others are decoded when they are called for."""
+"""Many languages over one base in memory: resident ones change by pointer, others are decoded when called for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from toolkit.delta import kernel
@@ -32,8 +33,8 @@ class _Language:
 class LanguageSwitcher:
     """Switches a loaded transformers model between the base and its languages, exactly, any number of times.
 
-    The base's weights are never written. A resident language has its own copy of the tensors it changes and is activated
-    by swapping pointers. The others share one working copy, into which they are decoded from their compressed delta.
+    The base's weights are never written. A resident language has its own copy of the tensors it changes and is
+    activated by swapping pointers. The others share one working copy, into which they are decoded from their delta.
     The model may be in the base's dtype or in float32 (exact for a BF16 or F16 base), on a CPU or a GPU. Modules that
     captured addresses of weights (CUDA graphs) must be captured again after a switch.
 
@@ -142,10 +143,7 @@ class LanguageSwitcher:
             if self._active == name:
                 return
             self.deactivate()
-            if language.resident:
-                tensors = language.tensors
-            else:
-                tensors = self._working_copy(language)
+            tensors = language.tensors if language.resident else self._working_copy(language)
             self._point(tensors)
             self._active = name
 
@@ -208,7 +206,7 @@ class LanguageSwitcher:
             width = LAYOUTS[tensor.merged.dtype].width
             start, stop = (edge // width for edge in tensor.chunk_range(chunk))
             bits = base_bits(self._home[tensor.name].view(-1)[start:stop], tensor.merged.dtype, tensor.name)
-            delta.apply(tensor, chunk, memoryview(bits).cast("B"))
+            delta.apply(tensor, chunk, bits.view(np.uint8).data)
             with torch.no_grad():
                 write_bits(into[tensor.name].view(-1)[start:stop], bits, tensor.merged.dtype)
 
@@ -263,7 +261,7 @@ class LanguageSwitcher:
         crc, flat = 0, self._home[name].view(-1)
         try:
             for start in range(0, flat.numel(), 1 << 20):
-                crc = kernel.crc32(memoryview(base_bits(flat[start : start + (1 << 20)], dtype, name)).cast("B"), crc)
+                crc = kernel.crc32(base_bits(flat[start : start + (1 << 20)], dtype, name), crc)
         except WrongBaseError:
             return False
         return crc == expected_crc
@@ -277,6 +275,6 @@ class LanguageSwitcher:
         for name, parameter in model.named_parameters():
             if parameter.dtype not in TORCH_DTYPES.values():
                 raise DeltaError(
-                    f"{name} is {str(parameter.dtype).removeprefix('torch.')}, and a delta applies to the exact weights",
+                    f"{name} is {str(parameter.dtype).removeprefix('torch.')}, a delta applies to the exact weights",
                     "load the model in the base's dtype, or in float32",
                 )

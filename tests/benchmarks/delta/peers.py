@@ -65,7 +65,7 @@ PEERS = {
 
 
 def bound_bits(base: np.ndarray, new: np.ndarray) -> float:
-    """H(difference | exponent of the base) in bits, with Miller and Madow's correction: the limit without prediction."""
+    """H(difference | exponent of the base) in bits, with Miller and Madow's correction."""
     exponent, difference = (base >> 7) & 0xFF, new - base
     bits = 0.0
     for value in np.unique(exponent):

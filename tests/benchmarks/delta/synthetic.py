@@ -72,7 +72,7 @@ def write_checkpoint(
         groups[-1] |= layer_shapes(layer)
     groups[-1] |= {"model.norm.weight": (WIDTH,), "lm_head.weight": (VOCABULARY, WIDTH)}
     names = [f"model-{i:05d}-of-{len(groups):05d}.safetensors" for i in range(1, len(groups) + 1)]
-    fine_tuned = tuple(f"model.layers.{layer}." for layer in changed_layers) + ("model.embed", "lm_head")
+    fine_tuned = (*(f"model.layers.{layer}." for layer in changed_layers), "model.embed", "lm_head")
     pool = bf16(normal((1 << 26,), BASE_RMS, np.random.default_rng(1)))  # unchanged matrices are cut from here
     weight_map = {}
     for number, (name, shapes) in enumerate(zip(names, groups, strict=True)):
