@@ -151,6 +151,35 @@ def test_another_live_base_is_refused_by_name(plain: Path) -> None:
             switcher.add("jav", plain / "jav.safetensors")
 
 
+def test_tensors_that_transformers_does_not_load_do_not_matter(plain: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from toolkit.delta import LanguageSwitcher
+
+    folder = tmp_path / "base"
+    shutil.copytree(plain / "base", folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.arange(4, dtype=torch.float32)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    extract(folder, plain / "trained", tmp_path / "jav.safetensors")
+    model = load(folder)
+    switcher = LanguageSwitcher(model)
+    switcher.add("jav", tmp_path / "jav.safetensors")
+    with switcher.use("jav"):
+        assert bits(model) == bits(load(plain / "trained"))
+
+
+def test_another_architecture_is_refused(plain: Path, tmp_path: Path) -> None:
+    from toolkit.delta import LanguageSwitcher
+
+    switcher = LanguageSwitcher(load(make_tiny_base(tmp_path / "other", layers=2)))
+    with pytest.raises(WrongBaseError, match=r"\d+ of \d+ tensors"):
+        switcher.add("jav", plain / "jav.safetensors")
+    switcher = LanguageSwitcher(load(make_tiny_base(tmp_path / "larger", layers=6)))
+    with pytest.raises(WrongBaseError, match="missing on one side or have another shape: model.layers.4"):
+        switcher.add("jav", plain / "jav.safetensors")
+
+
 def test_another_dtype_is_refused(plain: Path) -> None:
     from toolkit.delta import LanguageSwitcher
 

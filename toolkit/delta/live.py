@@ -46,9 +46,15 @@ def _to_float16(bits: Bits) -> Bits:
 
 
 def write_bits(live: torch.Tensor, bits: Bits, dtype: str) -> None:
-    """Put bit patterns of the base's dtype into part of a live tensor, flat, upcasting exactly where it is float32."""
+    """Put bit patterns of the base's dtype into part of a live tensor, flat, upcasting exactly where it is float32.
+
+    On a GPU this only queues the copy, through pinned memory that torch keeps until it is done, on the current stream.
+    """
     if live.dtype == TORCH_DTYPES[dtype]:
         source = torch.from_numpy(bits.view(np.int16 if bits.itemsize == 2 else np.int32)).view(live.dtype)
     else:
         source = torch.from_numpy(to_float32(bits, LAYOUTS[dtype]))
-    live.copy_(source)
+    if live.is_cuda:
+        live.copy_(source.pin_memory(), non_blocking=True)
+    else:
+        live.copy_(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from toolkit.delta import kernel
-from toolkit.delta.bits import LAYOUTS
-from toolkit.delta.checkpoint import DEFAULT_THREADS
+from toolkit.delta.basecheck import wrong_base
+from toolkit.delta.bits import LAYOUTS, Bits
+from toolkit.delta.checkpoint import DEFAULT_THREADS, Reader, open_checkpoint
 from toolkit.delta.delta import Delta, DeltaTensor, load_delta
 from toolkit.delta.live import TORCH_DTYPES, base_bits, write_bits
 from toolkit.errors import DeltaError, WrongBaseError
@@ -45,7 +46,8 @@ class LanguageSwitcher:
 
     Args:
         model: loaded by transformers, unmodified.
-        base: not needed; a folder of the base, from which its weights are read instead of from the model.
+        base: the folder of the base; where the model is on a GPU, its weights are read from there rather than from the
+            card. Not needed.
         threads: threads that decode.
 
     Raises:
@@ -67,7 +69,7 @@ class LanguageSwitcher:
         self._checked: set[str] = set()
         self._lock = threading.RLock()
         self._threads = threads
-        self._base = base
+        self._source = open_checkpoint(base) if base is not None else None
 
     @property
     def active(self) -> str | None:
@@ -201,24 +203,46 @@ class LanguageSwitcher:
         return {name: self._working[name] for name in language.delta.names}
 
     def _decode(self, delta: Delta, into: dict[str, torch.Tensor]) -> None:
-        def job(item: tuple[DeltaTensor, int]) -> None:
-            tensor, chunk = item
-            width = LAYOUTS[tensor.merged.dtype].width
-            start, stop = (edge // width for edge in tensor.chunk_range(chunk))
-            bits = base_bits(self._home[tensor.name].view(-1)[start:stop], tensor.merged.dtype, tensor.name)
-            delta.apply(tensor, chunk, bits.view(np.uint8).data)
-            with torch.no_grad():
-                write_bits(into[tensor.name].view(-1)[start:stop], bits, tensor.merged.dtype)
+        """Decode a delta on the CPU into tensors of the model's dtype and device, while earlier chunks are copied."""
+        device = next(iter(into.values())).device
+        copying = torch.cuda.Stream(device) if device.type == "cuda" else None
+        if copying is not None:  # what the model still computes with the old weights comes first
+            copying.wait_stream(torch.cuda.current_stream(device))
 
-        jobs = [(tensor, chunk) for tensor in delta for chunk in range(tensor.head.n_chunks)]
-        with ThreadPoolExecutor(self._threads) as pool:
-            for future in [pool.submit(job, item) for item in jobs]:
-                future.result()
+        def job(tensor: DeltaTensor, chunk: int, reader: Reader) -> None:
+            dtype = tensor.merged.dtype
+            start, stop = (edge // LAYOUTS[dtype].width for edge in tensor.chunk_range(chunk))
+            bits = self._base_chunk(tensor, chunk, reader)
+            delta.apply(tensor, chunk, bits.view(np.uint8).data)
+            with torch.no_grad(), torch.cuda.stream(copying) if copying is not None else nullcontext():
+                write_bits(into[tensor.name].view(-1)[start:stop], bits, dtype)
+
+        with Reader() as reader, ThreadPoolExecutor(self._threads) as pool:
+            jobs = [
+                pool.submit(job, tensor, chunk, reader) for tensor in delta for chunk in range(tensor.head.n_chunks)
+            ]
+            try:
+                for future in jobs:
+                    future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+                if copying is not None:
+                    copying.synchronize()
+
+    def _base_chunk(self, tensor: DeltaTensor, chunk: int, reader: Reader) -> Bits:
+        """The base's bit patterns of one chunk, from memory; from disk where the live ones are on a card."""
+        layout = LAYOUTS[tensor.merged.dtype]
+        start_byte, stop_byte = tensor.chunk_range(chunk)
+        home = self._home[tensor.name]
+        if home.device.type == "cpu" or self._source is None or tensor.name not in self._source.tensors:
+            part = home.view(-1)[start_byte // layout.width : stop_byte // layout.width]
+            return base_bits(part, tensor.merged.dtype, tensor.name)
+        bits: Bits = np.empty((stop_byte - start_byte) // layout.width, layout.unsigned)
+        reader.read_into(self._source.tensors[tensor.name], start_byte, bits.view(np.uint8).data)
+        return bits
 
     def _check(self, delta: Delta) -> None:
         """The model has every tensor of the delta's base, and bit for bit the same."""
-        from toolkit.delta.basecheck import wrong_base
-
         expected = delta.files.manifest.base_tensors
         for name in delta.names:
             tensor = delta.tensor(name)
@@ -234,12 +258,14 @@ class LanguageSwitcher:
                     f"{' and '.join(names)} are one tensor in the model and differ in the delta",
                     "merge it into a folder",
                 )
-        missing = [
-            name for name, t in expected.items() if name not in self._home or tuple(self._home[name].shape) != t.shape
-        ]
-        if missing:
-            raise wrong_base(delta, missing, len(expected), "are missing from the model or have another shape")
-        for name, base in expected.items():
+        # A checkpoint may hold tensors that transformers does not load, such as old rotary frequencies.
+        loaded = {name: tensor for name, tensor in expected.items() if name in self._home}
+        unfit = [name for name in delta.names if name not in loaded]
+        unfit += [name for name, tensor in loaded.items() if tuple(self._home[name].shape) != tensor.shape]
+        unfit += [names[0] for _, names in self._tied if not any(name in expected for name in names)]
+        if unfit:
+            raise wrong_base(delta, unfit, len(expected), "are missing on one side or have another shape")
+        for name, base in loaded.items():
             live = self._home[name]
             if base.dtype not in TORCH_DTYPES or live.dtype not in (TORCH_DTYPES[base.dtype], torch.float32):
                 raise DeltaError(
@@ -249,8 +275,8 @@ class LanguageSwitcher:
         if delta.files.base_fingerprint in self._checked:
             return
         with ThreadPoolExecutor(self._threads) as pool:
-            names = list(expected)
-            fits = pool.map(lambda name: self._fits(name, expected[name].dtype, expected[name].crc32), names)
+            names = list(loaded)
+            fits = pool.map(lambda name: self._fits(name, loaded[name].dtype, loaded[name].crc32), names)
             differing = [name for name, fit in zip(names, fits, strict=True) if not fit]
         if differing:
             raise wrong_base(delta, differing, len(names), "differ")
