@@ -59,7 +59,11 @@ def test_a_stream_grows_and_ends_with_the_translation(translator: Translator) ->
         assert after.tokens >= before.tokens
     assert partials[-1].text == translator.translate(text, "eng>jav")
     assert partials[-1] == Partial(partials[-1].text, partials[-1].tokens, sentences=3, finished=3)
-    assert len({partial.text for partial in partials}) > 3
+
+
+def test_a_stream_shows_words_before_the_end(translator: Translator) -> None:
+    texts = {partial.text for partial in translator.stream("sun.\nmoon.", "eng>jav", model="base")}
+    assert len(texts) > 3  # it says a hundred tokens and more; a slow reader may skip some, never nearly all
 
 
 def test_prompts_are_the_very_tokens_of_training(translator: Translator, tiny_base: Path) -> None:

@@ -55,10 +55,11 @@ def languages_table(catalogue: Catalogue, interface: str) -> str:
         adaptation = catalogue.adaptation(direction)
         before = _record(catalogue, direction, BASE)
         after = _record(catalogue, direction, "adapted")
+        measured = after or before
         cells = (
             _bar(before, interface),
             _bar(after, interface),
-            str((after or before).n) if after or before else "",
+            str(measured.n) if measured else "",
             _model_name(adaptation, interface),
         )
         names = '<span aria-hidden="true">→</span>'.join(map(_language_name, (direction.source, direction.target)))

@@ -259,7 +259,7 @@ def test_an_example_is_translated_at_a_click(visit: Callable[..., Any]) -> None:
 
 def test_right_to_left_text_runs_from_the_right(visit: Callable[..., Any]) -> None:
     page = visit()
-    choose(page, "target-language", "اردو")
+    choose(page, "target-language", "urdu")
     sync_api.expect(page.locator("#translation textarea")).to_have_attribute("dir", "rtl")
     sync_api.expect(source(page)).to_have_attribute("dir", "ltr")
     page.locator("#swap").click()
