@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from published_run import make_run
 
 from toolkit.errors import DamagedDeltaError, HubError, OutputError
-from toolkit.hub import fetch_base, fetch_delta, publish, pull, resume
+from toolkit.hub import fetch_base, fetch_config, fetch_delta, publish, pull, resume
 from toolkit.run_folder import RunFolder
 
 pytest_plugins = ("hub_server.fixtures",)
@@ -210,6 +210,13 @@ def test_a_base_comes_without_pickles_and_code(hub: HubServer) -> None:
     hub.store.add_files(BASE, BASE_FILES)
     folder = fetch_base(BASE, endpoint=hub.endpoint)
     assert names(folder) == set(BASE_FILES) - {"pytorch_model.bin", "modeling_llama.py", "original/consolidated.00.pth"}
+
+
+def test_the_configuration_of_a_base_comes_alone(hub: HubServer) -> None:
+    hub.store.add_files(BASE, BASE_FILES)
+    assert names(fetch_config(BASE, endpoint=hub.endpoint)) == {"config.json"}
+    with pytest.raises(HubError, match="meta/none"):
+        fetch_config("meta/none", endpoint=hub.endpoint)
 
 
 def test_a_gated_base_is_asked_for_before_anything_is_downloaded(hub: HubServer) -> None:

@@ -144,7 +144,7 @@ def _publish(demo: Demo, listener: Listener) -> None:
 
     listener.stage("Write the card and publish", "A repository that the Hub would take, made in a local folder.")
     write_card(demo.run, name=demo.published.name)
-    publish(demo.run, str(demo.published))
+    publish(demo.run, demo.published)
 
 
 def _use(demo: Demo, listener: Listener) -> None:

@@ -51,7 +51,14 @@ def resolve_config(id_or_path: str | os.PathLike[str], revision: str | None = No
     """A folder with the base's `config.json`, enough to plan a run; well-known bases need no download for that."""
     from toolkit.recipes import known_config
 
-    return known_config(os.fspath(id_or_path)) or resolve_base(id_or_path, revision)
+    known = known_config(os.fspath(id_or_path))
+    if known is not None:
+        return known
+    if isinstance(id_or_path, str) and _is_hub_id(id_or_path) and not Path(id_or_path).is_dir():
+        from toolkit import hub
+
+        return hub.fetch_config(id_or_path, revision=revision)
+    return resolve_base(id_or_path, revision)
 
 
 def resolve_delta(id_or_path: str | os.PathLike[str], revision: str | None = None) -> RunFolder:

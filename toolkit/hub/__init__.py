@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.hub.fetch import fetch_base, fetch_delta
+from toolkit.hub.fetch import fetch_base, fetch_config, fetch_delta
 from toolkit.hub.publishing import publish
 from toolkit.hub.pulling import PullReport, pull
 from toolkit.hub.report import PublishReport, Smoke
@@ -16,6 +16,7 @@ __all__ = [
     "Smoke",
     "Target",
     "fetch_base",
+    "fetch_config",
     "fetch_delta",
     "parse_target",
     "publish",

@@ -20,6 +20,7 @@ from toolkit.hub.resume import fetch_large_files
 from toolkit.records import DeltaConfig
 
 BASE_FILES = (
+    "README.md",
     "config.json",
     "generation_config.json",
     "model*.safetensors",
@@ -101,6 +102,18 @@ def fetch_base(
             "choose a revision that does, or convert it and pass the folder: --base FOLDER",
         )
     return folder
+
+
+def fetch_config(
+    repo_id: str, *, revision: str | None = None, token: str | bool | None = None, endpoint: str | None = None
+) -> Path:
+    """A folder with the `config.json` of a base and nothing else, which is enough to plan a run.
+
+    Raises:
+        HubError: if it cannot be found or reached, or has to be asked for first.
+    """
+    with hub_errors(f"download the configuration of {repo_id}", repo_id):
+        return Path(hub_client(endpoint, token).hf_hub_download(repo_id, "config.json", revision=revision)).parent
 
 
 def check_digest(folder: Path, name: str, hashed: Collection[str] = ()) -> None:
