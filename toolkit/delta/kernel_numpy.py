@@ -12,6 +12,8 @@ from toolkit.delta.bits import BitLayout, Bits, to_float32
 
 Levels = NDArray[np.int8] | None
 
+_BLOCK = 1 << 15  # weights
+
 FLOAT32_SAFE = {"BF16": (32, 255), "F32": (32, 255), "F16": (1, 31)}
 """Exponent fields, first and last (exclusive), of weights that are predicted: no subnormal can come up, so processors
 that flush those to zero predict the same, and no infinity or NaN goes in."""
@@ -32,8 +34,7 @@ def _groups(
     if columns is not None:
         context -= columns[None, :]
     context -= np.int16(first)
-    np.clip(context, 0, len(groups) - 1, out=context)
-    return groups[context].reshape(-1)
+    return np.take(groups, context, mode="clip").reshape(-1)
 
 
 def split(
@@ -56,18 +57,27 @@ def join(
     groups: NDArray[np.uint8],
     layout: BitLayout,
 ) -> bool:
-    group = _groups(target, rows, columns, first, groups, layout)
-    if not np.array_equal(np.bincount(group, minlength=256)[: len(counts)], counts):
-        return False
-    zigzag = np.empty(target.size, target.dtype)
-    zigzag[np.argsort(group, kind="stable")] = values[: target.size]
+    cursors = np.cumsum(counts) - counts
+    ends = cursors + counts
     one = layout.unsigned(1)
-    sign = zigzag & one
-    np.negative(sign, out=sign)
-    zigzag >>= one
-    zigzag ^= sign
-    target += zigzag.reshape(target.shape)
-    return True
+    if rows is None and columns is None:
+        target = target.reshape(-1, 1)  # nothing tells the rows apart, so blocks may end anywhere
+    step = max(1, _BLOCK // max(target.shape[1], 1))
+    for start in range(0, len(target), step):  # in blocks whose index arrays stay in the cache
+        block = target[start : start + step]
+        levels = rows if rows is None else rows[start : start + step]
+        group = _groups(block, levels, columns, first, groups, layout)
+        stops = cursors + np.bincount(group, minlength=len(counts))[: len(counts)]
+        parts = [values[begin:stop] for begin, stop in zip(cursors.tolist(), stops.tolist(), strict=True)]
+        cursors = stops
+        zigzag = np.empty(block.size, target.dtype)
+        zigzag[np.argsort(group, kind="stable")] = np.concatenate(parts)
+        sign = zigzag & one
+        np.negative(sign, out=sign)
+        zigzag >>= one
+        zigzag ^= sign
+        block += zigzag.reshape(block.shape)
+    return np.array_equal(cursors, ends)
 
 
 def row_sums(

@@ -29,20 +29,25 @@ import peers
 import synthetic
 
 from toolkit.delta import base_fingerprint, extract, kernel, load_delta, verify
-from toolkit.delta.checkpoint import open_checkpoint
+from toolkit.delta.bits import LAYOUTS
+from toolkit.delta.blas import one_thread_each
+from toolkit.delta.checkpoint import Reader, open_checkpoint
+from toolkit.delta.extraction import _Pair, _TensorCoder
+from toolkit.delta.progress import Meter
 
 THREADS = 2
 Rows = list[dict[str, Any]]
 
 
-def best(action: Any, times: int = 3) -> float:
-    """Shortest of several runs, in seconds: the least disturbed one."""
-    seconds = []
+def best(action: Any, times: int = 3) -> tuple[float, float]:
+    """Shortest wall-clock and processor seconds of several runs: the least disturbed ones."""
+    wall, processor = [], []
     for _ in range(times):
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         action()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+        wall.append(time.perf_counter() - started)
+        processor.append(time.process_time() - used)
+    return min(wall), min(processor)
 
 
 def read_bits(file: Path) -> dict[str, np.ndarray]:
@@ -69,17 +74,26 @@ def sizes_of(name: str, base: Path, trained: Path, work: Path) -> dict[str, Any]
 
 
 def speeds_of(name: str, base: Path, trained: Path, work: Path) -> Rows:
-    """Encode and decode in GB/s of bfloat16, for either kernel."""
-    rows = []
+    """Encode and decode in GB/s of bfloat16, for either kernel, and per second of processor time of one thread."""
+    old, new = open_checkpoint(base).tensors, open_checkpoint(trained).tensors
+    gigabytes = sum(span.size_bytes for span in new.values()) / 1e9
+    out, layout, rows = work / "speed.delta.safetensors", LAYOUTS["BF16"], []
     for wanted in ("compiled", "numpy"):
         os.environ["COGSYM_DELTA_KERNEL"] = wanted
-        out = work / "speed.delta.safetensors"
-        gigabytes = sum(span.size_bytes for span in open_checkpoint(trained).tensors.values()) / 1e9
-        encode = best(lambda out=out: extract(base, trained, out, threads=THREADS, overwrite=True), 2)
+        with Reader() as reader, ThreadPoolExecutor(THREADS) as pool, one_thread_each():
+            coder = _TensorCoder(reader, pool, Meter(None, "", 0))
+
+            def encode(coder: _TensorCoder = coder, reader: Reader = reader) -> None:
+                for tensor in new:
+                    pair = _Pair(reader, old[tensor], new[tensor], layout)
+                    coder._coded(pair, pair.compare(), layout)
+
+            encoding = best(encode)
+        extracting = best(lambda: extract(base, trained, out, threads=THREADS, overwrite=True), 2)
         with load_delta(out) as delta, ThreadPoolExecutor(THREADS) as pool:
             chunks = []
             for tensor in delta:
-                span = open_checkpoint(base).tensors[tensor.name]
+                span = old[tensor.name]
                 data = np.fromfile(span.file, np.uint8, span.size_bytes, offset=span.start)
                 chunks += [(tensor, c, data[slice(*tensor.chunk_range(c))]) for c in range(tensor.head.n_chunks)]
 
@@ -87,15 +101,12 @@ def speeds_of(name: str, base: Path, trained: Path, work: Path) -> Rows:
                 tensor, chunk, data = item
                 delta.apply(tensor, chunk, memoryview(bytearray(data)))
 
-            decode = best(lambda pool=pool, apply=apply, chunks=chunks: list(pool.map(apply, chunks)))
-        rows.append(
-            {
-                "data": name,
-                "kernel": kernel.name(),
-                "encode GB/s": round(gigabytes / encode, 3),
-                "decode+apply GB/s": round(gigabytes / decode, 3),
-            }
-        )
+            decoding = best(lambda pool=pool, apply=apply, chunks=chunks: list(pool.map(apply, chunks)), 7)
+        row: dict[str, Any] = {"data": name, "kernel": kernel.name()}
+        for what, (wall, processor) in (("encode", encoding), ("extract", extracting), ("decode+apply", decoding)):
+            row[f"{what} GB/s"] = round(gigabytes / wall, 3)
+            row[f"{what} GB/CPU-s"] = round(gigabytes / processor, 3)
+        rows.append(row)
     os.environ.pop("COGSYM_DELTA_KERNEL")
     return rows
 
@@ -185,10 +196,10 @@ def switching(work: Path) -> Rows:
         switcher.activate("resident")
         switcher.deactivate()
 
-    resident = best(swap, 10) / 2
+    resident = best(swap, 10)[0] / 2
     switcher.activate("cold")  # the first time also allocates
     switcher.forget_working_copy()
-    cold = best(lambda: (switcher.deactivate(), switcher.forget_working_copy(), switcher.activate("cold")))
+    cold = best(lambda: (switcher.deactivate(), switcher.forget_working_copy(), switcher.activate("cold")))[0]
     return [
         {"switch": "resident", "ms": round(1000 * resident, 2)},
         {"switch": "cold", "ms": round(1000 * cold), "GB/s": round(gigabytes / cold, 2)},
@@ -211,6 +222,7 @@ def environment() -> dict[str, str]:
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         found["cpu"] = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "?")
     found["threads"] = f"{THREADS} of {os.cpu_count()}"
+    found["load before"] = f"{os.getloadavg()[0]:.1f}"
     found["kernel"] = kernel.name()
     for package in ("numpy", "pcodec", "torch", "transformers", "zipnn", "zstandard"):
         try:
@@ -236,9 +248,9 @@ def main() -> None:
             f"real, {n}": (real / "model.safetensors", real / f"tuned_{n}.safetensors") for n in ("lr5e-6", "lr1e-4")
         }
     for rms in (2e-4, 5e-5):
-        matrices = {str(i): synthetic.pair((4096, 4096), rms, i) for i in range(4)}
+        matrices = {str(i): synthetic.pair((4096, 4096), rms, i) for i in range(2)}
         pairs[f"simulated 4096-wide, RMS {rms:g}"] = synthetic.write_matrices(work / f"rms{rms:g}", matrices)
-    matrices = {str(i): synthetic.low_rank_pair((4096, 4096), 2e-4, 16, 0.8, i) for i in range(4)}
+    matrices = {str(i): synthetic.low_rank_pair((4096, 4096), 2e-4, 16, 0.8, i) for i in range(2)}
     low_rank = "simulated 4096-wide, RMS 0.0002, 80% of it in 16 directions"
     pairs[low_rank] = synthetic.write_matrices(work / "low_rank", matrices)
     results: dict[str, Any] = {"environment": environment()}
@@ -251,6 +263,7 @@ def main() -> None:
         results["merge"] = merge_against_cp(work, arguments.layers)
     if "switch" in arguments.only:
         results["switch"] = switching(work)
+    results["environment"]["load after"] = f"{os.getloadavg()[0]:.1f}"
     arguments.out.with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     text = "# Delta benchmark\n\n" + ", ".join(f"{k} {v}" for k, v in results["environment"].items()) + "\n"
     for title in ("size", "speed", "merge", "switch"):
