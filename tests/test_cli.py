@@ -91,6 +91,17 @@ def test_a_shipped_recipe_is_printed_and_its_dry_run_names_the_layers_of_llama_2
     assert "layers 0-3, 28-31 of 32" in cogsym("train", "--recipe", "llama-2-7b-jav", "--dry-run").out
 
 
+def test_a_shipped_recipe_finds_its_data_where_it_is_run(
+    cogsym: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    missing = cogsym("train", "--recipe", "pocket-jav", "--out", "run")
+    assert f"no file at {tmp_path / 'data' / 'test.tsv'}" in missing.err
+    assert cogsym("pocket", "corpus", "data").code == 0
+    found = json.loads(cogsym("train", "--recipe", "pocket-jav", "--dry-run", "--json").out)["data"]
+    assert found == {str(tmp_path / "data" / name): True for name in ("train.tsv", "test.tsv")}
+
+
 def test_select_draws_and_lists(cogsym: Run, tiny_base: Path) -> None:
     outcome = cogsym("select", "--base", tiny_base, "--select", "front:1")
     assert "embeddings ■  layers ■□□□  LM head □" in outcome.out

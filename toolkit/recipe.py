@@ -116,8 +116,8 @@ class Recipe(_Strict):
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
-def read_recipe(path: Path) -> Recipe:
-    """The recipe in this YAML file, its relative paths resolved against the file's folder.
+def read_recipe(path: Path, folder: Path | None = None) -> Recipe:
+    """The recipe in this YAML file, its relative paths resolved against `folder`; default the file's own.
 
     Raises:
         RecipeError: if the file is missing, is not YAML, or has an unknown key or a value out of range.
@@ -132,7 +132,7 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeError(f"recipe {path} cannot be read: {error}", "write it as YAML in UTF-8") from error
     if not isinstance(fields, dict):
         raise RecipeError(f"recipe {path} holds no fields", "start with `language:`, `base:` and `data:`")
-    return resolve_paths(make_recipe(fields, where=f"recipe {path}"), path.parent)
+    return resolve_paths(make_recipe(fields, where=f"recipe {path}"), folder or path.parent)
 
 
 def make_recipe(fields: dict[str, Any], where: str = "recipe") -> Recipe:

@@ -106,13 +106,15 @@ def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> Non
 
 def _read(recipe: str | None, changes: dict[str, Any]) -> Recipe:
     from toolkit.recipe import make_recipe, read_recipe
-    from toolkit.recipes import find_recipe
+    from toolkit.recipes import FOLDER, find_recipe
 
     if recipe is None:
         raise RecipeError(
             "which recipe?", "add --recipe FILE, or --resume RUN to continue one; `cogsym recipes` lists some"
         )
-    chosen = read_recipe(find_recipe(recipe))
+    path = find_recipe(recipe)
+    # A recipe that comes with the toolkit has no data beside it: its files are looked for here.
+    chosen = read_recipe(path, Path.cwd() if path.parent == FOLDER else None)
     changes = {key: value for key, value in changes.items() if value is not None}
     return make_recipe(chosen.model_dump() | changes, where="the options") if changes else chosen
 
