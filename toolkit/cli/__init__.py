@@ -46,23 +46,18 @@ app = typer.Typer(
 
 START, MAKE, USE, LOOK = "Start here", "Make a language", "Use a language", "Look inside"
 
-app.command(rich_help_panel=START)(demo.demo)
-app.command(rich_help_panel=START)(doctor.doctor)
-app.command(rich_help_panel=MAKE)(recipes.recipes)
-app.command(rich_help_panel=MAKE)(select.select)
-app.command(rich_help_panel=MAKE)(train.train)
-app.command(rich_help_panel=MAKE)(evaluate.evaluate)
-app.command(rich_help_panel=MAKE)(card.card)
-app.command(rich_help_panel=LOOK)(table.table)
-app.command(rich_help_panel=LOOK)(index.index)
-app.command(rich_help_panel=MAKE)(publish.publish)
-app.command(rich_help_panel=USE)(search.search)
-app.command(rich_help_panel=USE)(pull.pull)
-app.command(rich_help_panel=USE)(merge.merge)
-app.command(rich_help_panel=USE)(verify.verify)
-app.command(rich_help_panel=LOOK)(inspect.inspect)
-app.command(rich_help_panel=MAKE)(extract.extract)
-app.command(rich_help_panel=USE)(translate.translate)
+# In the order in which a newcomer meets them.
+for panel, verbs in (
+    (START, (demo.demo, doctor.doctor)),
+    (
+        MAKE,
+        (recipes.recipes, select.select, train.train, extract.extract, evaluate.evaluate, card.card, publish.publish),
+    ),
+    (USE, (search.search, pull.pull, verify.verify, merge.merge, translate.translate)),
+    (LOOK, (inspect.inspect, table.table, index.index)),
+):
+    for verb in verbs:
+        app.command(rich_help_panel=panel)(verb)
 app.add_typer(space.app, name="space", rich_help_panel=USE)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)
 app.add_typer(pocket.app, name="pocket", rich_help_panel=LOOK)
