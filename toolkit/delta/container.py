@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.delta.checkpoint import is_plain_name
+from toolkit.delta.drafts import draft_of, remove_abandoned
 from toolkit.delta.safetensors_file import ITEM_BYTES, SafetensorsFile, TensorSpan, build_header, read_header
 from toolkit.errors import DamagedDeltaError, NewerFormatError, OutputError
 from toolkit.records import BaseInfo
@@ -250,14 +251,15 @@ def write_delta(
                 "base_fingerprint": fingerprints[0], "merged_fingerprint": fingerprints[1],
                 "manifest_sha256": hashlib.sha256(packed).hexdigest(), "header_sha256": "0" * 64,
             }  # fmt: skip
-            draft = out.with_name(f".{name}.{os.getpid()}.tmp")
+            draft = draft_of(out.with_name(name))
             drafts.append((draft, out.with_name(name)))
+            remove_abandoned(out.with_name(name))
             _write_shard(draft, spool, shard, packed if number == 1 else None, metadata)
             weight_map |= {blob.name: name for blob in shard} | ({MANIFEST: name} if number == 1 else {})
         target = out
         if total > 1:
             target = out.with_name(out.name + ".index.json")
-            draft = out.with_name(f".{target.name}.{os.getpid()}.tmp")
+            draft = draft_of(target)
             drafts.append((draft, target))
             with open(draft, "w", encoding="utf-8") as file:
                 index = {"metadata": {"format": FORMAT}, "weight_map": dict(sorted(weight_map.items()))}

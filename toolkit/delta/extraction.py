@@ -197,13 +197,14 @@ class _TensorCoder:
         pair = _Pair(self._reader, old, new, layout)
         change = pair.compare()
         head, payloads = self._coded(pair, change, layout) if layout else self._raw(pair)
-        coded_bytes = sum(map(len, payloads))
-        if layout and coded_bytes >= new.size_bytes:  # incompressible: the plain bytes are smaller
+        packed = pack_head(head)
+        if layout and len(packed) + sum(map(len, payloads)) > new.size_bytes:  # noise: the plain bytes are smaller
             head, payloads = self._raw(pair)
+            packed = pack_head(head)
         changed = container.ChangedTensor(
             dtype=new.dtype, shape=new.shape, sha256=sha256, changed=change.weights, rms=change.rms
         )
-        return _Coded(name, base, changed, pack_head(head), tuple(payloads))
+        return _Coded(name, base, changed, packed, tuple(payloads))
 
     def _plan(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[Grouping, Predictor | None]:
         """Whether and how to predict, and how to group what is left: whatever is smallest on a sample of rows."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import glob
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from toolkit.delta.basecheck import check_base
 from toolkit.delta.checkpoint import DEFAULT_THREADS, INDEX_NAME, SINGLE_NAME, Checkpoint, Reader, open_checkpoint
 from toolkit.delta.container import sync_folder, write_exactly
 from toolkit.delta.delta import Delta, DeltaTensor, load_delta
+from toolkit.delta.drafts import draft_of, remove_abandoned
 from toolkit.delta.progress import Meter, Progress
 from toolkit.delta.safetensors_file import SafetensorsFile, TensorSpan, build_header
 from toolkit.delta.verification import merged_chunk
@@ -76,7 +76,7 @@ def merge(
     with load_delta(delta) as opened, Reader() as reader:
         tensors = list(opened)
         check_base(opened, checkpoint, reader, threads=threads, progress=progress)
-        draft = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+        draft = draft_of(out)
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             remove_abandoned(out)
@@ -242,24 +242,6 @@ def clone(source: Path, target: Path) -> bool:
         except OSError:
             target.unlink()
             return False
-
-
-def remove_abandoned(out: Path) -> None:
-    """Delete drafts of `out` whose process is gone: killed before it could clean up."""
-    for draft in out.parent.glob(f".{glob.escape(out.name)}.*.tmp"):
-        process = draft.name.removesuffix(".tmp").rpartition(".")[2]
-        if process.isdecimal() and not _is_running(int(process)):
-            shutil.rmtree(draft, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def copy_range(source: int, source_start: int, target: int, target_start: int, size: int) -> None:
