@@ -12,10 +12,13 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 from toolkit.delta.basecheck import check_base
@@ -127,16 +130,24 @@ class _Merge:
     def run(self, progress: Progress | None) -> MergeReport:
         meter = Meter(progress, "merge", self._base.size_bytes)
         new = [tensor for tensor in self._changed.values() if tensor.name not in self._base.tensors]
-        jobs: list[Callable[[], None]] = []
+        per_file: list[list[Callable[[], None]]] = []
         descriptors: list[int] = []
         size = 0
         try:
             for number, file in enumerate(self._base.files):
                 added = new if number == len(self._base.files) - 1 else []
-                size += self._file(file, added, jobs, descriptors, meter)
-            with ThreadPoolExecutor(self._threads) as pool:
-                for future in [pool.submit(job) for job in jobs]:
-                    future.result()
+                of_file: list[Callable[[], None]] = []
+                size += self._file(file, added, of_file, descriptors, meter)
+                per_file.append(of_file)
+            # Turn about among the files: the kernel lets only one thread at a time write to a file.
+            jobs = [job for turn in zip_longest(*per_file) for job in turn if job is not None]
+            with _flushing(descriptors), ThreadPoolExecutor(self._threads) as pool:
+                futures = [pool.submit(job) for job in jobs]
+                try:
+                    for future in futures:
+                        future.result()
+                finally:
+                    pool.shutdown(cancel_futures=True)  # after a failure, nothing else is begun
             for descriptor in descriptors:
                 os.fsync(descriptor)
         finally:
@@ -231,6 +242,26 @@ class _Merge:
             for tensor in new:
                 index["weight_map"][tensor.name] = self._base.files[-1].path.name
             (self._draft / INDEX_NAME).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _flushing(descriptors: list[int]) -> Iterator[None]:
+    """Send what is written to the disk meanwhile, so that the last fsync finds little left to do."""
+    done = threading.Event()
+
+    def flush() -> None:
+        while not done.wait(0.1):
+            for descriptor in descriptors:
+                with suppress(OSError):  # the last fsync will meet it again, and tell
+                    os.fdatasync(descriptor)
+
+    thread = threading.Thread(target=flush, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def clone(source: Path, target: Path) -> bool:
