@@ -15,7 +15,24 @@ from pathlib import Path
 
 import pytest
 
-WORDS = ("sun moon river stone bird fish house tree rain wind fire road hill door cup book").split()
+WORDS = [
+    "sun",
+    "moon",
+    "river",
+    "stone",
+    "bird",
+    "fish",
+    "house",
+    "tree",
+    "rain",
+    "wind",
+    "fire",
+    "road",
+    "hill",
+    "door",
+    "cup",
+    "book",
+]
 
 
 @dataclass(frozen=True)

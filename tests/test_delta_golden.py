@@ -1,6 +1,6 @@
 """Deltas that were written once must be readable for ever: files in tests/golden are never made again.
 
-    python tests/test_delta_golden.py    writes the golden delta of the current version, where there is none
+python tests/test_delta_golden.py    writes the golden delta of the current version, where there is none
 """
 
 from __future__ import annotations

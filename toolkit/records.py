@@ -144,9 +144,9 @@ class DeltaInfo(Record):
     size_bytes: int
     sha256: str
     base: BaseInfo
-    base_fingerprint: str = Field(description="sha256 over the names and digests of the base tensors it applies to")
+    base_fingerprint: str = Field(description="sha256 over the names, shapes and digests of all tensors of the base")
     merged_fingerprint: str = Field(
-        description="sha256 over the names and digests of the changed tensors after merging"
+        description="sha256 over the names, shapes and digests of all tensors after merging"
     )
     tensors: tuple[TensorChange, ...]
 

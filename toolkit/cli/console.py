@@ -45,6 +45,7 @@ def quiet_libraries() -> None:
     """Let only our own messages reach the terminal: libraries log warnings that a user can do nothing about."""
     import logging
     import warnings
+
     for name in ("bitsandbytes", "torch.distributed.elastic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"(torch|transformers|accelerate|datasets)\..*")

@@ -41,7 +41,8 @@ def inspect(
         return
     table = _table("tensor")
     for tensor in info.tensors:
-        _row(table, tensor.name, [tensor], tensor.coding)
+        # Without what nearly all names share, they fit a terminal; --json has them whole.
+        _row(table, tensor.name.removeprefix("model.").removesuffix(".weight"), [tensor], tensor.coding)
     console.print(table)
     layers = _table("layer")
     for layer in sorted({tensor.layer for tensor in info.tensors}, key=lambda layer: (layer is None, layer or 0)):
@@ -59,9 +60,10 @@ def inspect(
 
 
 def _table(first: str) -> Table:
-    table = Table(first, box=None)
-    for title in ("weights", "bytes", "bits/weight", "changed", "RMS"):
-        table.add_column(title, justify="right")
+    table = Table(box=None, padding=(0, 1))
+    table.add_column(first, no_wrap=True, min_width=32 if first == "tensor" else None)
+    for title in ("weights", "bytes", "bits/w", "changed", "RMS"):
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("coding")
     return table
 
