@@ -363,3 +363,15 @@ def test_errors_are_expected_ones(made: Path, tmp_path: Path) -> None:
         merge(tmp_path / "none.safetensors", made / "base", tmp_path / "merged")
     with pytest.raises(BaseModelError, match="holds no safetensors checkpoint"):
         merge(made / "delta.safetensors", tmp_path, tmp_path / "merged")
+
+
+def test_a_system_without_copy_in_the_kernel_copies_through_a_buffer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolkit.delta.merging import copy_range
+
+    (tmp_path / "a").write_bytes(bytes(range(256)) * 20_000)
+    monkeypatch.delattr("os.copy_file_range", raising=False)
+    with open(tmp_path / "a", "rb") as source, open(tmp_path / "b", "w+b") as target:
+        copy_range(source.fileno(), 5, target.fileno(), 2, 4_000_000)
+    assert (tmp_path / "b").read_bytes() == b"\0\0" + (tmp_path / "a").read_bytes()[5:4_000_005]

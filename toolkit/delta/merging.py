@@ -277,12 +277,13 @@ def clone(source: Path, target: Path) -> bool:
 
 def copy_range(source: int, source_start: int, target: int, target_start: int, size: int) -> None:
     """Copy bytes between open files inside of the kernel, or through a small buffer where it cannot."""
+    in_kernel = getattr(os, "copy_file_range", None)  # Linux alone has it
     done = 0
     while done < size:
         try:
-            count = os.copy_file_range(
-                source, target, min(size - done, 1 << 26), source_start + done, target_start + done
-            )
+            if in_kernel is None:
+                raise OSError(errno.ENOSYS, "no copy_file_range here")
+            count = in_kernel(source, target, min(size - done, 1 << 26), source_start + done, target_start + done)
         except OSError as cause:
             if cause.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
                 raise
