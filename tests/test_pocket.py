@@ -19,6 +19,7 @@ from toolkit.prompts import LINES
 
 LANGUAGES = ("eng", "ind", "jav", "sun")
 SHIPPED = {
+    "README.md",
     "config.json",
     "generation_config.json",
     "model.safetensors",
