@@ -25,7 +25,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_it_ends_with_table_translation_paths_and_next_commands(demo: tuple[Path, str]) -> None:
     folder, printed = demo
-    for wanted in ("eng>jav", "jav>eng", "eng>ind (known)", "base", "adapted", "and back", "cogsym space serve"):
+    for wanted in ("eng>jav", "jav>eng", "eng>ind (known)", "base", "adapted", "and back", " space serve --delta "):
         assert wanted in printed
     for made in ("run/delta.safetensors", "run/README.md", "published/pocket-cogsym-jav", "merged"):
         assert str(folder / made) in printed

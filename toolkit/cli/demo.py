@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
@@ -105,18 +109,27 @@ def _print_result(made: Demo, quick: bool) -> None:
     ):
         out.print(f"  {what}: {escape(str(path))}", soft_wrap=True)
     out.print("\n[bold]Try next[/]")
+    published, program = shlex.quote(str(made.published)), _program()
     for command in (
-        f"cogsym space serve --delta {made.published}",
-        f"cogsym translate {made.published} \"the big dog sleeps\" --direction 'eng>{made.language}'",
-        f"cogsym inspect {made.run.delta}",
-        f"cogsym train --recipe {made.recipe} --select front:25% --out runs/front",
-        "cogsym recipes",
+        f"space serve --delta {published}",
+        f"translate {published} {shlex.quote(english)} --direction 'eng>{made.language}'",
+        f"inspect {shlex.quote(str(made.run.delta))}",
+        f"train --recipe {shlex.quote(str(made.recipe))} --select front:25% --out runs/front",
+        "recipes",
     ):
-        out.print(f"  {escape(command)}", soft_wrap=True)
+        out.print(f"  {escape(f'{program} {command}')}", soft_wrap=True)
     out.print(
         "\nThe pocket is a phrasebook that no native speaker has reviewed yet: it shows the method, not the language.",
         style="dim",
     )
+
+
+def _program() -> str:
+    """How this command can be called again: by its name where the shell finds it, else by the path it was called by."""
+    if shutil.which("cogsym"):
+        return "cogsym"
+    called = Path(sys.argv[0])
+    return shlex.quote(os.path.relpath(called)) if called.name == "cogsym" else f"{sys.executable} -m toolkit"
 
 
 def _score_table(made: Demo) -> Table:
