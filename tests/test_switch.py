@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from conftest import make_tiny_base
 
 from toolkit.delta import extract, merge
 from toolkit.errors import DamagedDeltaError, DeltaError, WrongBaseError
-
-torch = pytest.importorskip("torch")
 
 LANGUAGES = ("jav", "sun")
 

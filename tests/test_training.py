@@ -203,7 +203,6 @@ def test_a_float16_base_trained_in_bfloat16_keeps_what_was_not_learned(corpus: P
 
 
 def test_the_8_bit_optimizer_trains(corpus: Path, tiny_base: Path, tmp_path: Path) -> None:
-    pytest.importorskip("bitsandbytes", reason="needs the 8bit extra")
     assert run(recipe(corpus, tiny_base, optimizer="adamw_8bit", max_steps=2), tmp_path / "run").steps == 2
 
 

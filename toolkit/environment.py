@@ -124,5 +124,5 @@ def _delta_kernel() -> Part:
     from toolkit.delta import kernel
 
     name = kernel.name()
-    note = "" if name == "compiled" else "deltas decode about four times faster when installed with a C compiler"
+    note = "" if name == "compiled" else "deltas decode faster when installed where there is a C compiler"
     return Part("delta kernel", name, name == "compiled", optional=True, note=note)
