@@ -19,6 +19,7 @@ from toolkit.prompts import Example
 from toolkit.recipe import Recipe, make_recipe
 from toolkit.records import TrainingRecord
 from toolkit.run_folder import RunFolder
+from toolkit.selection import read_layout, resolve_selection
 from toolkit.training import TrainingStep, mix, train
 from toolkit.training.batches import IGNORED, ExampleDataset, pad
 from toolkit.training.train import last_checkpoint
@@ -56,7 +57,8 @@ def recipe(corpus: Path, base: Path, **changes: Any) -> Recipe:
 
 def run(chosen: Recipe, out: Path, **options: Any) -> TrainingRecord:
     base = Path(chosen.base)
-    return train(chosen, mix(chosen), base, read_base_info(base, "tiny"), RunFolder(out), **options)
+    selection = resolve_selection(chosen.select, read_layout(base), embeddings=chosen.embeddings, head=chosen.head)
+    return train(chosen, mix(chosen), base, read_base_info(base, "tiny"), selection, RunFolder(out), **options)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,9 @@ def train_delta(
     opening = f"cogsym train --recipe recipe.yaml --out {plan.run.root.name}"
     plan.run.root.mkdir(parents=True, exist_ok=True)
     write_recipe(plan.recipe, plan.run.recipe, opening=opening)
-    training = train(plan.recipe, plan.mixture, plan.base, plan.base_info, plan.run, report=report, resume=resume)
+    training = train(
+        plan.recipe, plan.mixture, plan.base, plan.base_info, plan.selection, plan.run, report=report, resume=resume
+    )
     return training, make_delta(plan)
 
 

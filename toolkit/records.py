@@ -70,6 +70,17 @@ class SelectionInfo(Record):
     head: bool
     final_norm: bool
     parameters: tuple[str, ...] = Field(description="exact names of the tensors that train")
+    neurons: dict[int, tuple[int, ...]] | None = Field(
+        default=None,
+        description="per layer, the feed-forward neurons that train: their rows of gate and up, their columns of down; "
+        "None where whole tensors train",
+    )
+    scores: tuple[float, ...] | None = Field(
+        default=None, description="what the method ranked the layers by, one number per layer; None for fixed positions"
+    )
+    evidence: dict[str, Any] = Field(
+        default_factory=dict, description="what the scores were computed from: rows, seed, fingerprint, settings"
+    )
     trained_weights: int
     total_weights: int
 

@@ -22,7 +22,6 @@ from toolkit.errors import MissingPartError, OutputError, TrainingError
 from toolkit.recipe import Recipe, portable
 from toolkit.records import BaseInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
-from toolkit.selection import layout_of, resolve_selection
 from toolkit.training.batches import ExampleDataset, pad
 from toolkit.training.curve import draw_loss_curve
 from toolkit.training.mixture import Mixture
@@ -34,6 +33,7 @@ def train(
     mixture: Mixture,
     base: Path,
     base_info: BaseInfo,
+    selection: SelectionInfo,
     run: RunFolder,
     *,
     report: Callable[[TrainingStep], None] | None = None,
@@ -46,24 +46,18 @@ def train(
 
     Args:
         base: folder with the base's config, weights and tokenizer.
+        selection: which weights train.
         report: called after each step.
         resume: continue from the newest whole checkpoint in the run folder, where there is one.
 
     Raises:
         TrainingError: if the run was interrupted, ran out of memory, or its loss is not finite.
-        CorpusError, SelectionError, BaseModelError: if data, selection or base cannot be used.
+        CorpusError, BaseModelError: if data or base cannot be used.
     """
     from toolkit.pretrained import load_base
 
     started = time.monotonic()
     model, tokenizer = load_base(base, dtype=frozen_dtype(recipe))
-    selection = resolve_selection(
-        recipe.select,
-        layout_of(model),
-        embeddings=recipe.embeddings,
-        head=recipe.head,
-        final_norm=recipe.final_norm,
-    )
     _freeze_all_but(model, selection, trained_dtype(recipe))
     dataset = ExampleDataset(tokenizer, mixture.examples, recipe.max_tokens)
     run.root.mkdir(parents=True, exist_ok=True)
