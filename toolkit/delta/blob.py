@@ -80,7 +80,7 @@ def _pack(values: NDArray[Any] | None) -> bytes:
 
 def pack_head(head: BlobHead) -> bytes:
     factors = head.factors
-    left, right, scales = (factors.left.T, factors.right.T, factors.scales) if factors else (None, None, None)
+    left, right, scales = (factors.left.T, factors.right, factors.scales) if factors else (None, None, None)
     streams = [_pack(values) for values in (head.row_levels, head.column_levels, left, right, scales)]
     table = np.empty((head.n_chunks, 3 + head.n_groups), "<u4")
     table[:, 0], table[:, 1], table[:, 2] = head.base_crcs, head.merged_crcs, head.payload_crcs
@@ -147,7 +147,7 @@ def unpack_head(blob: bytes | memoryview, weights: int, name: str) -> tuple[Blob
     factors = None
     if left is not None and right is not None and scales is not None:
         left_rows = np.ascontiguousarray(left.reshape(rank, rows).T.astype(np.int8))
-        factors = Factors(left_rows, np.ascontiguousarray(right.reshape(rank, columns).T.astype(np.int8)), scales)
+        factors = Factors(left_rows, right.reshape(rank, columns).astype(np.int8), scales)
     table = np.frombuffer(blob, "<u4", n_chunks * (3 + n_groups), position).reshape(n_chunks, 3 + n_groups)
     head = BlobHead(
         columns, rows_per_chunk, flags, first, groups.copy(),

@@ -9,6 +9,7 @@ from toolkit.delta import kernel
 from toolkit.delta.bits import BitLayout, Bits
 from toolkit.delta.blob import UNCHANGED, BlobHead, Levels
 from toolkit.delta.prediction import predict
+from toolkit.delta.scratch import scratch
 from toolkit.delta.streams import compress, decompress_into
 from toolkit.errors import DamagedDeltaError
 
@@ -65,13 +66,12 @@ def decode_chunk(target: Bits, payload: memoryview, head: BlobHead, chunk: int, 
         rows = head.row_levels[start : start + len(matrix)]
     if head.factors is not None:
         start = chunk * head.rows_per_chunk
-        matrix[:] = predict(matrix, head.factors.rows(start, start + len(matrix)), layout)
+        predict(matrix, head.factors.rows(start, start + len(matrix)), layout)
     picked_rows, picked_columns = changed_part(rows), changed_part(columns)
     part = np.ascontiguousarray(_pick(matrix, picked_rows, picked_columns))
     rows = rows if rows is None or picked_rows is None else rows[picked_rows]
     columns = columns if columns is None or picked_columns is None else columns[picked_columns]
-    # A hostile stream could send every weight to one group: twice the room keeps that inside of the buffer.
-    values: Bits = np.empty(2 * part.size, layout.unsigned)
+    values = scratch("values", kernel.join_room(part.size), layout.unsigned)
     counts, position, offset = np.zeros(head.n_groups, np.int64), 0, 0
     for group, size in enumerate(head.stream_bytes[chunk].tolist()):
         if size:

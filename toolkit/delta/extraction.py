@@ -234,14 +234,16 @@ class _TensorCoder:
         for predictor in fit(old, new, layout) if not pair.flat else []:
             factors = predictor.left(few_old, few_new, layout)
             # Levels cost little: with the levels that were best without a prediction, ranks can be compared.
-            bits, _ = grouped(predict(few_old, factors, layout), few_new, flags=(grouping.flags,))
+            predicted = few_old.copy()
+            predict(predicted, factors, layout)
+            bits, _ = grouped(predicted, few_new, flags=(grouping.flags,))
             bits += factor_bits(factors, pair.rows)
             if bits > best:
                 break  # higher ranks only cost more from here
             best, chosen = bits, predictor
         old, new = thinned(old, SAMPLE_WEIGHTS), thinned(new, SAMPLE_WEIGHTS)
         if chosen is not None:
-            old = predict(old, chosen.left(old, new, layout), layout)
+            predict(old, chosen.left(old, new, layout), layout)
         return grouped(old, new)[1], chosen
 
     def _coded(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[BlobHead, list[bytes]]:
@@ -257,7 +259,7 @@ class _TensorCoder:
             crcs = kernel.crc32(old), kernel.crc32(new)
             factors = predictor.left(old, new, layout) if predictor else None
             if factors is not None:
-                old = predict(old, factors, layout)
+                predict(old, factors, layout)
             levels = row_levels(old, new, grouping.anchor, layout) if grouping.flags & ROW_LEVELS else None
             return encode_chunk(old, new, draft, levels, layout), levels, crcs, factors
 
@@ -331,13 +333,13 @@ class _Pair:
     def compare(self) -> _Change:
         """Which rows and columns changed, and by how much."""
         rows, columns = np.zeros(self.rows, np.bool_), np.zeros(self.columns, np.bool_)
-        count, squares = 0, np.zeros(self.columns)
+        count, squares = 0, np.zeros(kernel.LANES)
         for chunk in range(self.n_chunks):
             old, new = self.read_chunk(chunk)
             start = chunk * self.rows_per_chunk
             if self._layout:
                 width = old.shape[1]
-                marks, differing = kernel.compare(old, new, columns[:width], squares[:width], self._layout)
+                marks, differing = kernel.compare(old, new, columns[:width], squares, self._layout)
             else:
                 differs = old != new
                 marks, differing = differs.any(axis=1), int(np.count_nonzero(differs))

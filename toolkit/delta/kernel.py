@@ -1,6 +1,6 @@
 """The hot loops of the codec: compiled where they were built, else NumPy's; the results are the same, bit for bit.
 
-Set COGSYM_DELTA_KERNEL=numpy to do without the compiled ones.
+Set COGSYM_DELTA_KERNEL=numpy to do without the compiled ones, =portable to do without AVX-512 in them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from toolkit.delta import kernel_compiled, kernel_numpy
 from toolkit.delta.bits import BitLayout, Bits
 
 Levels = NDArray[np.int8] | None
+LANES = 64  # running sums of squares
 
 
 def _implementation() -> ModuleType:
@@ -50,6 +51,11 @@ def split(
     return values, counts[:n_groups]
 
 
+def join_room(weights: int) -> int:
+    """How long the buffer of values must be: a hostile stream could send every weight to one group, after all others."""
+    return 2 * weights + 32
+
+
 def join(
     target: Bits,
     values: Bits,
@@ -64,14 +70,14 @@ def join(
 
     Args:
         target: the base's bit patterns, (rows, columns), contiguous.
-        values: the differences sorted by group, with room for as many again.
+        values: the differences sorted by group, with `join_room` in all.
         counts: how many values each group has.
 
     Returns:
         Whether the groups of `target` have these counts; if not, `target` is undefined.
     """
-    if len(values) < 2 * target.size:
-        raise ValueError("the buffer of values must have room for twice the weights")
+    if len(values) < join_room(target.size):
+        raise ValueError("the buffer of values is too short")
     return bool(_implementation().join(target, values, counts, rows, columns, first, groups, layout))
 
 
@@ -90,27 +96,36 @@ def compare(
 
     Args:
         columns: (columns,), set where a weight differs.
-        squares: (columns,), to which the squared change of every weight is added that is finite before and after.
+        squares: (LANES,), to which the squared change of every weight is added that is finite before and after.
     """
     rows, count = _implementation().compare(base, new, columns, squares, layout)
     return rows, count
 
 
 def predict(
-    base: Bits,
+    target: Bits,
     left: NDArray[np.float32],
     right: NDArray[np.float32],
     scales: NDArray[np.float32],
     layout: BitLayout,
-) -> Bits:
-    """base + (left @ right) * scales in float32, rounded to the dtype, as bit patterns.
+) -> None:
+    """Add (left @ right) * scales to the base in float32, in place, rounded to the dtype.
 
     Args:
-        base: bit patterns, (rows, columns), contiguous.
+        target: the base's bit patterns, (rows, columns), contiguous.
         left: whole numbers, (rows, rank); right: whole numbers, (rank, columns), so that every sum is exact.
         scales: powers of two, (rows,).
     """
-    return np.asarray(_implementation().predict(base, left, right, scales, layout))
+    _implementation().predict(target, left, right, scales, layout)
+
+
+def scaled_change(base: Bits, new: Bits, layout: BitLayout) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """New minus old value as whole numbers of 15 bits, (rows, columns), and the power of two of each row, (rows,).
+
+    Rounded to nearest, ties to even; zero where either value is not finite.
+    """
+    change, exponents = _implementation().scaled_change(base, new, layout)
+    return change, exponents
 
 
 def crc32(data: Any, crc: int = 0) -> int:

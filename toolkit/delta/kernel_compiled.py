@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import zlib
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from toolkit.delta import kernel_numpy
 from toolkit.delta.bits import BitLayout, Bits
 
-VERSION = 2  # of the functions' signatures; a library built from another source is not used
+VERSION = 3  # of the functions' signatures; a library built from another source is not used
 Levels = NDArray[np.int8] | None
 
 _POINTER, _INT64, _INT32, _UINT32 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32, ctypes.c_uint32
@@ -40,37 +41,21 @@ def library() -> ctypes.CDLL | None:
 
 
 def _declare(found: ctypes.CDLL) -> None:
-    table = [
-        _POINTER,
-        _POINTER,
-        _INT32,
-        _POINTER,
-        _INT32,
-        _INT32,
-        _UINT32,
-    ]  # rows, columns, first, groups, n, shift, mask
+    shape = [_INT64, _INT64]
+    table = [_POINTER, _POINTER, _INT32, _POINTER, _INT32, _INT32, _UINT32]
+    found.cogsym_split.argtypes = [_INT32, _INT32, _POINTER, _POINTER, *shape, *table, _POINTER, _POINTER, _POINTER]
+    found.cogsym_join.argtypes = [_INT32, _INT32, _POINTER, *shape, *table, _POINTER, _POINTER]
     for name in ("u16", "u32"):
-        split, join, rows = (getattr(found, f"cogsym_{verb}_{name}") for verb in ("split", "join", "rows"))
-        split.argtypes = [_POINTER, _POINTER, _INT64, _INT64, *table, _POINTER, _POINTER, _POINTER]
-        join.argtypes = [_POINTER, _INT64, _INT64, *table, _POINTER, _POINTER]
-        rows.argtypes = [
-            _POINTER,
-            _POINTER,
-            _INT64,
-            _INT64,
-            _INT32,
-            _UINT32,
-            _INT32,
-            _INT32,
-            _UINT32,
-            _POINTER,
-            _POINTER,
-        ]
-        split.restype = join.restype = rows.restype = None
-    found.cogsym_compare_bf16.argtypes = [_POINTER, _POINTER, _INT64, _INT64, _POINTER, _POINTER, _POINTER]
+        rows = getattr(found, f"cogsym_rows_{name}")
+        numbers = [_INT32, _UINT32, _INT32, _INT32, _UINT32]
+        rows.argtypes = [_POINTER, _POINTER, *shape, *numbers, _POINTER, _POINTER]
+        rows.restype = None
+    found.cogsym_compare_bf16.argtypes = [_INT32, _POINTER, _POINTER, *shape, _POINTER, _POINTER, _POINTER]
     found.cogsym_compare_bf16.restype = _INT64
-    found.cogsym_predict_bf16.argtypes = [_POINTER, _INT64, _INT64, _INT32, _POINTER, _POINTER, _POINTER, _POINTER]
-    found.cogsym_predict_bf16.restype = None
+    found.cogsym_predict_bf16.argtypes = [_INT32, _POINTER, *shape, _INT32, _POINTER, _POINTER, _POINTER]
+    found.cogsym_scaled_change_bf16.argtypes = [_INT32, _POINTER, _POINTER, *shape, _POINTER, _POINTER]
+    for name in ("split", "join", "predict_bf16", "scaled_change_bf16"):
+        getattr(found, f"cogsym_{name}").restype = None
     found.cogsym_crc32.argtypes = [_UINT32, _POINTER, _INT64]
     found.cogsym_crc32.restype = _UINT32
 
@@ -81,8 +66,8 @@ def _has_crc32() -> bool:
     return bool(found.cogsym_has_crc32())
 
 
-def _function(verb: str, layout: BitLayout) -> Any:
-    return getattr(library(), f"cogsym_{verb}_u{8 * layout.width}")
+def _plain() -> bool:
+    return os.environ.get("COGSYM_DELTA_KERNEL") == "portable"
 
 
 def _address(array: NDArray[Any] | None) -> int | None:
@@ -108,7 +93,8 @@ def split(
     values, scratch, counts = np.empty_like(base), np.empty(base.size, np.uint8), np.empty(256, np.int64)
     table = _table(rows, columns, first, groups, layout)
     out = _address(values), _address(scratch), _address(counts)
-    _function("split", layout)(_address(base), _address(new), *base.shape, *table, *out)
+    found: Any = library()
+    found.cogsym_split(layout.width, _plain(), _address(base), _address(new), *base.shape, *table, *out)
     return values.reshape(-1), counts
 
 
@@ -126,7 +112,9 @@ def join(
     positions = np.full(256, ends[-1] if len(ends) else 0, np.int64)
     positions[: len(counts)] = ends - counts
     table = _table(rows, columns, first, groups, layout)
-    _function("join", layout)(_address(target), *target.shape, *table, _address(values), _address(positions))
+    where = _address(values), _address(positions)
+    found: Any = library()
+    found.cogsym_join(layout.width, _plain(), _address(target), *target.shape, *table, *where)
     return bool(np.array_equal(positions[: len(counts)], ends))
 
 
@@ -135,7 +123,8 @@ def row_sums(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     sums, changed = np.empty(len(base), np.int64), np.empty(len(base), np.bool_)
     numbers = layout.exponent_shift, layout.exponent_mask, low, window, largest
-    _function("rows", layout)(_address(base), _address(new), *base.shape, *numbers, _address(sums), _address(changed))
+    function = getattr(library(), f"cogsym_rows_u{8 * layout.width}")
+    function(_address(base), _address(new), *base.shape, *numbers, _address(sums), _address(changed))
     return sums, changed
 
 
@@ -146,33 +135,34 @@ def compare(
         return kernel_numpy.compare(base, new, columns, squares, layout)
     rows = np.empty(len(base), np.bool_)
     found: Any = library()
-    count = found.cogsym_compare_bf16(
-        _address(base), _address(new), *base.shape, _address(rows), _address(columns), _address(squares)
-    )
+    sums = _address(rows), _address(columns), _address(squares)
+    count = found.cogsym_compare_bf16(_plain(), _address(base), _address(new), *base.shape, *sums)
     return rows, int(count)
 
 
 def predict(
-    base: Bits,
+    target: Bits,
     left: NDArray[np.float32],
     right: NDArray[np.float32],
     scales: NDArray[np.float32],
     layout: BitLayout,
-) -> Bits:
+) -> None:
     if layout.dtype != "BF16":
-        return kernel_numpy.predict(base, left, right, scales, layout)
-    predicted = np.empty_like(base)
+        return kernel_numpy.predict(target, left, right, scales, layout)
     found: Any = library()
-    found.cogsym_predict_bf16(
-        _address(base),
-        *base.shape,
-        left.shape[1],
-        _address(left),
-        _address(right),
-        _address(scales),
-        _address(predicted),
-    )
-    return predicted
+    factors = _address(left), _address(right), _address(scales)
+    found.cogsym_predict_bf16(_plain(), _address(target), *target.shape, left.shape[1], *factors)
+    return None
+
+
+def scaled_change(base: Bits, new: Bits, layout: BitLayout) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    if layout.dtype != "BF16":
+        return kernel_numpy.scaled_change(base, new, layout)
+    change, exponents = np.empty(base.shape), np.empty(len(base), np.int64)
+    found: Any = library()
+    out = _address(change), _address(exponents)
+    found.cogsym_scaled_change_bf16(_plain(), _address(base), _address(new), *base.shape, *out)
+    return change, exponents
 
 
 def crc32(data: Any, crc: int) -> int:

@@ -94,31 +94,46 @@ def compare(
 ) -> tuple[NDArray[np.bool_], int]:
     differs = base != new
     columns |= differs.any(axis=0)
-    with np.errstate(invalid="ignore"):  # a signalling NaN is no mistake of ours
-        before, after = (to_float32(bits, layout).astype(np.float64) for bits in (base, new))
-    finite = np.isfinite(before) & np.isfinite(after)
-    change = np.subtract(after, before, out=np.zeros_like(after), where=finite)
+    change = change_of(base, new, layout)
     change *= change
-    for row in change:  # row by row, the order in which the compiled loop adds
-        squares += row
+    change = np.pad(change, ((0, 0), (0, -change.shape[1] % len(squares)))).reshape(-1, len(squares))
+    change[0] += squares
+    np.add.reduce(change, axis=0, out=squares)  # one after the other, the order in which the compiled loop adds
     return differs.any(axis=1), int(np.count_nonzero(differs))
 
 
 def predict(
-    base: Bits,
+    target: Bits,
     left: NDArray[np.float32],
     right: NDArray[np.float32],
     scales: NDArray[np.float32],
     layout: BitLayout,
-) -> Bits:
+) -> None:
     product = left @ right
     product *= scales[:, None]
     with np.errstate(all="ignore"):
-        product += to_float32(base, layout)
+        product += to_float32(target, layout)
         predicted = _round(product, layout)
-    exponent = _exponents(base, layout)
+    exponent = _exponents(target, layout)
     low, high = FLOAT32_SAFE[layout.dtype]
-    return np.where((exponent >= low) & (exponent < high), predicted, base)
+    np.copyto(target, predicted, where=(exponent >= low) & (exponent < high))
+
+
+def scaled_change(base: Bits, new: Bits, layout: BitLayout) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    change = change_of(base, new, layout)
+    exponents = np.frexp(np.abs(change).max(axis=1))[1].astype(np.int64) - 15
+    np.ldexp(change, -exponents[:, None], out=change)
+    np.rint(change, out=change)
+    return np.clip(change, -32767, 32767, out=change), exponents
+
+
+def change_of(base: Bits, new: Bits, layout: BitLayout) -> NDArray[np.float64]:
+    """New minus old value, zero where either is not finite."""
+    with np.errstate(all="ignore"):
+        before, after = (to_float32(bits, layout).astype(np.float64) for bits in (base, new))
+        change = after - before
+    change[~(np.isfinite(before) & np.isfinite(after))] = 0
+    return change
 
 
 def _round(values: NDArray[np.float32], layout: BitLayout) -> Bits:

@@ -14,18 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.delta import kernel
-from toolkit.delta.bits import BitLayout, Bits, to_float32
+from toolkit.delta.bits import BitLayout, Bits
+from toolkit.delta.kernel_numpy import change_of
 
 RANKS = (4, 8, 16, 32)
 MAX_RANK = 128  # 128 * 127 * 127 < 2^24
 SAMPLE_ROWS = 384
+SOLVED_WEIGHTS = 1 << 16
 _LARGEST = 127  # of a factor's entries
 _LOWEST_SCALE, _HIGHEST_SCALE = -100, 60  # powers of two, well inside of float32's normal range
 
 
 @dataclass(frozen=True)
 class Factors:
-    """left (rows, rank) and right (columns, rank) in -127..127, and the power of two of each row."""
+    """left (rows, rank) and right (rank, columns) in -127..127, and the power of two of each row."""
 
     left: NDArray[np.int8]
     right: NDArray[np.int8]
@@ -33,31 +35,37 @@ class Factors:
 
     @property
     def rank(self) -> int:
-        return int(self.right.shape[1])
+        return len(self.right)
 
     def rows(self, start: int, stop: int) -> Factors:
         return Factors(self.left[start:stop], self.right, self.scales[start:stop])
 
 
-def predict(base: Bits, factors: Factors, layout: BitLayout) -> Bits:
-    """The predicted bit patterns, (rows, columns): base + left @ right.T * 2^scale, rounded to the dtype."""
-    left, right = (np.ascontiguousarray(part, np.float32) for part in (factors.left, factors.right.T))
+def predict(target: Bits, factors: Factors, layout: BitLayout) -> None:
+    """Turn the base's bit patterns, (rows, columns), into the predicted ones in place.
+
+    They are base + left @ right * 2^scale, rounded to the dtype.
+    """
     scales = np.ldexp(np.float32(1), factors.scales.astype(np.int32)).astype(np.float32)
-    return kernel.predict(np.ascontiguousarray(base), left, right, scales, layout)
+    kernel.predict(target, factors.left.astype(np.float32), factors.right.astype(np.float32), scales, layout)
 
 
 @dataclass(frozen=True)
 class Predictor:
     """The right factor of one tensor, and what is needed to find the left factor of any of its rows."""
 
-    right: NDArray[np.int8]  # (columns, rank)
+    right: NDArray[np.int8]  # (rank, columns)
     solver: NDArray[np.float64]  # (columns, rank), whole numbers: 2^20 times the pseudo-inverse of `right`, about
     solver_exponent: int
 
     def left(self, base: Bits, new: Bits, layout: BitLayout) -> Factors:
         """The left factor of these rows by least squares. Sums are of whole numbers below 2^53, hence exact."""
-        change, exponents = _scaled_change(base, new, layout, bits=15, reference="largest")
-        solution = change @ self.solver  # change = round(difference * 2^-exponent)
+        solution, exponents = np.empty((len(base), len(self.right))), np.empty(len(base), np.int64)
+        step = max(1, SOLVED_WEIGHTS // base.shape[1])
+        for start in range(0, len(base), step):  # few rows at a time, which stay in the cache
+            rows = slice(start, start + step)
+            change, exponents[rows] = kernel.scaled_change(base[rows], new[rows], layout)
+            np.matmul(change, self.solver, out=solution[rows])  # change = round(difference * 2^-exponent)
         largest = np.abs(solution).max(axis=1, initial=1.0)
         shift = np.frexp(largest / (_LARGEST + 0.49))[1]  # smallest power of two that brings it below 127.5
         left = np.rint(np.ldexp(solution, -shift[:, None]))
@@ -72,7 +80,7 @@ def fit(base: Bits, new: Bits, layout: BitLayout, rank: int = RANKS[-1]) -> list
     """Predictors of every rank up to `rank`, from a sample of rows; none where it is too small to learn from."""
     step = max(1, len(base) // SAMPLE_ROWS)
     base, new = base[::step][:SAMPLE_ROWS], new[::step][:SAMPLE_ROWS]
-    change, _ = _scaled_change(base, new, layout, bits=6, reference="mean")
+    change = _coarse_change(base, new, layout)
     if min(change.shape) < 2 * RANKS[0]:
         return []
     values, vectors = np.linalg.eigh(change @ change.T)
@@ -88,6 +96,15 @@ def fit(base: Bits, new: Bits, layout: BitLayout, rank: int = RANKS[-1]) -> list
     return [_solve(whole[:, :width]) for width in RANKS if width <= len(order)]
 
 
+def _coarse_change(base: Bits, new: Bits, layout: BitLayout) -> NDArray[np.float64]:
+    """New minus old value in whole numbers, each row's mean brought to 6 bits by a power of two."""
+    change = change_of(base, new, layout)
+    exponents = np.frexp(np.abs(change).mean(axis=1))[1] - 6
+    np.ldexp(change, -exponents[:, None], out=change)
+    np.rint(change, out=change)
+    return np.clip(change, -32767, 32767, out=change)
+
+
 def join_rows(parts: list[Factors]) -> Factors:
     """The factors of a whole tensor, from those of its consecutive rows."""
     left, scales = (np.concatenate(column) for column in zip(*((f.left, f.scales) for f in parts), strict=True))
@@ -99,22 +116,7 @@ def _solve(right: NDArray[np.float64]) -> Predictor:
     gram[np.diag_indices_from(gram)] += 1  # directions that rounded to nothing stay harmless
     solver = right @ np.linalg.inv(gram)
     exponent = 20 - int(np.frexp(np.abs(solver).max(initial=1e-30))[1])
-    return Predictor(right.astype(np.int8), np.rint(np.ldexp(solver, exponent)), exponent)
-
-
-def _scaled_change(
-    base: Bits, new: Bits, layout: BitLayout, *, bits: int, reference: str
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """new - base as whole numbers of at most 16 bits, each row brought to `bits` bits by a power of two."""
-    with np.errstate(all="ignore"):
-        change = to_float32(new, layout).astype(np.float64) - to_float32(base, layout)
-    change[~np.isfinite(change)] = 0
-    sizes = np.abs(change)
-    typical = sizes.max(axis=1) if reference == "largest" else sizes.mean(axis=1)
-    exponents = np.frexp(typical)[1].astype(np.int64) - bits
-    np.ldexp(change, -exponents[:, None], out=change)
-    np.rint(change, out=change)
-    return np.clip(change, -32767, 32767, out=change), exponents
+    return Predictor(np.ascontiguousarray(right.T, np.int8), np.rint(np.ldexp(solver, exponent)), exponent)
 
 
 def factor_bits(factors: Factors, total_rows: int) -> float:
