@@ -159,6 +159,20 @@ def digests(reader: Reader, span: TensorSpan) -> tuple[str, int]:
     return digest.hexdigest(), crc
 
 
+def pair_digests(reader: Reader, old: TensorSpan, new: TensorSpan) -> tuple[tuple[str, int], str]:
+    """`digests` of one tensor, and the sha256 of another of the same size; equal bytes are hashed only once."""
+    before, after, crc = hashlib.sha256(), None, 0
+    for block, other in zip(reader.blocks(old), reader.blocks(new), strict=True):
+        if after is None and block != other:
+            after = before.copy()
+        before.update(block)
+        crc = kernel.crc32(block, crc)
+        if after is not None:
+            after.update(other)
+    sha256 = before.hexdigest()
+    return (sha256, crc), sha256 if after is None else after.hexdigest()
+
+
 def fingerprint_of(tensors: list[tuple[str, str, tuple[int, ...], str]]) -> str:
     """sha256 over one line `name dtype shape sha256` per tensor, in the order of the names."""
     lines = [

@@ -27,6 +27,7 @@ from toolkit.delta.checkpoint import (
     digests,
     fingerprint_of,
     open_checkpoint,
+    pair_digests,
     read_base_info,
 )
 from toolkit.delta.codec import encode_chunk
@@ -35,11 +36,13 @@ from toolkit.delta.grouping import ALL_FLAGS, Grouping, choose, row_levels
 from toolkit.delta.prediction import SAMPLE_ROWS, Factors, Predictor, factor_bits, fit, join_rows, predict
 from toolkit.delta.progress import Meter, Progress
 from toolkit.delta.safetensors_file import ITEM_BYTES, TensorSpan
+from toolkit.delta.scratch import scratch
 from toolkit.errors import DeltaError, OutputError
 from toolkit.records import BaseInfo, DeltaInfo
 
 CHUNK_WEIGHTS = 1 << 20
 SAMPLE_WEIGHTS, TRIAL_WEIGHTS = 1 << 19, 1 << 17  # on which levels and groups, and ranks, are chosen
+ROWS_READ_TOGETHER = 8  # of a sample
 
 
 def extract(
@@ -166,6 +169,16 @@ def _code_tensors(old: Checkpoint, new: Checkpoint, reader: Reader, threads: int
 
 
 @dataclass(frozen=True)
+class _Difference:
+    """What differs in a chunk."""
+
+    rows: NDArray[np.bool_]
+    columns: NDArray[np.bool_]
+    weights: int
+    squares: NDArray[np.float64]  # (LANES,) sums of the squared change
+
+
+@dataclass(frozen=True)
 class _Change:
     """Where a tensor changed."""
 
@@ -182,38 +195,43 @@ class _TensorCoder:
         self._reader, self._pool, self._meter = reader, pool, meter
 
     def code(self, name: str, old: TensorSpan | None, new: TensorSpan | None) -> _Coded:
-        base = None
-        if old is not None:
-            sha256, crc = digests(self._reader, old)
-            base = container.BaseTensor(dtype=old.dtype, shape=old.shape, sha256=sha256, crc32=crc)
-            self._meter.add(old.size_bytes)
-        if new is None:
-            return _Coded(name, base)
-        sha256, _ = digests(self._reader, new)
-        self._meter.add(new.size_bytes)
-        if base is not None and (base.sha256, base.shape) == (sha256, new.shape):
+        base, sha256 = self._digests(old, new)
+        self._meter.add((old.size_bytes if old else 0) + (new.size_bytes if new else 0))
+        if new is None or (base is not None and (base.sha256, base.shape) == (sha256, new.shape)):
             return _Coded(name, base)
         layout = LAYOUTS.get(new.dtype) if new.weights else None
         pair = _Pair(self._reader, old, new, layout)
-        change = pair.compare()
-        head, payloads = self._coded(pair, change, layout) if layout else self._raw(pair)
+        head, payloads, change = self.coded(pair, layout) if layout else self._raw(pair)
         packed = pack_head(head)
         if layout and len(packed) + sum(map(len, payloads)) > new.size_bytes:  # noise: the plain bytes are smaller
-            head, payloads = self._raw(pair)
+            head, payloads, _ = self._raw(pair)
             packed = pack_head(head)
         changed = container.ChangedTensor(
             dtype=new.dtype, shape=new.shape, sha256=sha256, changed=change.weights, rms=change.rms
         )
         return _Coded(name, base, changed, packed, tuple(payloads))
 
-    def _plan(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[Grouping, Predictor | None]:
-        """Whether and how to predict, and how to group what is left: whatever is smallest on a sample of rows."""
-        picked = np.flatnonzero(change.rows)
+    def _digests(self, old: TensorSpan | None, new: TensorSpan | None) -> tuple[container.BaseTensor | None, str]:
+        """What the base's tensor is, and the sha256 of the trained one."""
+        if old is None:
+            return None, digests(self._reader, new)[0] if new else ""
+        if new is not None and (old.dtype, old.shape) == (new.dtype, new.shape):
+            (before, crc), after = pair_digests(self._reader, old, new)
+        else:
+            before, crc = digests(self._reader, old)
+            after = digests(self._reader, new)[0] if new else ""
+        return container.BaseTensor(dtype=old.dtype, shape=old.shape, sha256=before, crc32=crc), after
+
+    def _plan(self, pair: _Pair, change: _Change | None, layout: BitLayout) -> tuple[Grouping, Predictor | None]:
+        """Whether and how to predict, and how to group what is left: whatever is smallest on a sample of rows.
+
+        Args:
+            change: where the tensor changed; None where it changed everywhere.
+        """
+        picked = np.arange(pair.rows) if change is None else np.flatnonzero(change.rows)
         if not len(picked):  # only new rows, all of them zero
             picked = np.zeros(1, np.intp)
-        n_sample = max(1, min(len(picked), max(SAMPLE_ROWS, SAMPLE_WEIGHTS // pair.columns)))
-        sample = picked[np.linspace(0, len(picked) - 1, n_sample).astype(np.intp)]
-        old, new = pair.read_rows(sample)
+        old, new = pair.read_rows(spread(picked, max(SAMPLE_ROWS, SAMPLE_WEIGHTS // pair.columns)))
 
         def grouped(base: Bits, new: Bits, **options: Any) -> tuple[float, Grouping]:
             options.setdefault("flags", (0,) if pair.flat else ALL_FLAGS)
@@ -223,7 +241,7 @@ class _TensorCoder:
                 total_rows=len(picked),
                 n_chunks=pair.n_chunks,
                 row_sparse=len(picked) < pair.rows,
-                changed_columns=change.columns,
+                changed_columns=change.columns if change else None,
                 layout=layout,
                 **options,
             )
@@ -246,7 +264,12 @@ class _TensorCoder:
             predict(old, chosen.left(old, new, layout), layout)
         return grouped(old, new)[1], chosen
 
-    def _coded(self, pair: _Pair, change: _Change, layout: BitLayout) -> tuple[BlobHead, list[bytes]]:
+    def coded(self, pair: _Pair, layout: BitLayout) -> tuple[BlobHead, list[bytes], _Change]:
+        """The head and the payloads of a changed tensor, and where it changed.
+
+        A tensor of which a sample changed everywhere is read only once; else what changed is looked for first.
+        """
+        change = None if pair.changes_everywhere() else pair.compare(self._pool)
         grouping, predictor = self._plan(pair, change, layout)
         draft = BlobHead(
             pair.columns, pair.rows_per_chunk, grouping.flags | (PREDICTED if predictor else 0), grouping.first_context,
@@ -254,41 +277,48 @@ class _TensorCoder:
             np.zeros((0, grouping.n_groups), np.uint32),
         )  # fmt: skip
 
-        def code(chunk: int) -> tuple[list[bytes], Levels | None, tuple[int, int], Factors | None]:
+        def code(chunk: int) -> tuple[list[bytes], Levels | None, tuple[int, int], Factors | None, _Difference | None]:
             old, new = pair.read_chunk(chunk)
+            found = pair.difference(old, new) if change is None else None
             crcs = kernel.crc32(old), kernel.crc32(new)
             factors = predictor.left(old, new, layout) if predictor else None
             if factors is not None:
                 predict(old, factors, layout)
             levels = row_levels(old, new, grouping.anchor, layout) if grouping.flags & ROW_LEVELS else None
-            return encode_chunk(old, new, draft, levels, layout), levels, crcs, factors
+            return encode_chunk(old, new, draft, levels, layout), levels, crcs, factors, found
 
         results = list(self._pool.map(code, range(pair.n_chunks)))
-        levels = [levels for _, levels, _, _ in results if levels is not None]
-        factors = [factors for *_, factors in results if factors is not None]
+        levels = [levels for _, levels, *_ in results if levels is not None]
+        factors = [factors for *_, factors, _ in results if factors is not None]
         payloads = [b"".join(streams) for streams, *_ in results]
-        return replace(
+        head = replace(
             draft,
             row_levels=np.concatenate(levels) if levels else None,
             factors=join_rows(factors) if factors else None,
-            base_crcs=np.array([crcs[0] for _, _, crcs, _ in results], np.uint32),
-            merged_crcs=np.array([crcs[1] for _, _, crcs, _ in results], np.uint32),
+            base_crcs=np.array([crcs[0] for _, _, crcs, *_ in results], np.uint32),
+            merged_crcs=np.array([crcs[1] for _, _, crcs, *_ in results], np.uint32),
             payload_crcs=np.array([kernel.crc32(payload) for payload in payloads], np.uint32),
             stream_bytes=np.array([[len(stream) for stream in streams] for streams, *_ in results], np.uint32).reshape(
                 len(results), grouping.n_groups
             ),
-        ), payloads
+        )
+        return head, payloads, change or pair.change_of([found for *_, found in results if found is not None])
 
-    def _raw(self, pair: _Pair) -> tuple[BlobHead, list[bytes]]:
-        chunks = [pair.read_chunk(chunk) for chunk in range(pair.n_chunks)]
-        payloads = [new.tobytes() for _, new in chunks]
+    def _raw(self, pair: _Pair) -> tuple[BlobHead, list[bytes], _Change]:
+        payloads, differences, base_crcs = [], [], np.zeros(pair.n_chunks, np.uint32)
+        for chunk in range(pair.n_chunks):
+            old, new = pair.read_chunk(chunk)
+            base_crcs[chunk] = kernel.crc32(old)
+            differences.append(pair.difference(old, new))
+            payloads.append(new.tobytes())
         crcs = np.array([kernel.crc32(payload) for payload in payloads], np.uint32)
-        base_crcs = np.array([kernel.crc32(old) for old, _ in chunks], np.uint32)
         sizes = np.array([[len(payload)] for payload in payloads], np.uint32).reshape(-1, 1)
         empty = np.zeros(0, np.uint8)
-        return BlobHead(
-            pair.columns, pair.rows_per_chunk, RAW, 0, empty, None, None, None, base_crcs, crcs, crcs, sizes
-        ), payloads
+        return (
+            BlobHead(pair.columns, pair.rows_per_chunk, RAW, 0, empty, None, None, None, base_crcs, crcs, crcs, sizes),
+            payloads,
+            pair.change_of(differences),
+        )
 
 
 class _Pair:
@@ -307,48 +337,88 @@ class _Pair:
         self.flat = self.rows == 1 or new.weights % self.columns != 0
         self._base_bytes = shared_bytes(old, new)
 
-    def _read(self, span: TensorSpan | None, first: int, stop: int, available_bytes: int) -> Bits:
+    def _read(self, span: TensorSpan | None, first: int, stop: int, available_bytes: int, bits: Bits) -> Bits:
+        """Fill `bits` with rows `first` to `stop` of one side, zeros where it has none; the same as a matrix."""
         first_byte = first * self.columns * self._item
-        stop_byte = min(stop * self.columns * self._item, self._new.size_bytes)
-        bits: Bits = np.zeros((stop_byte - first_byte) // self._item, self._dtype)
-        present = min(stop_byte, available_bytes) - first_byte
-        if span is not None and present > 0:
-            self._reader.read_into(span, first_byte, bits.view(np.uint8).data[:present])
+        present = min(first_byte + bits.nbytes, available_bytes) - first_byte if span is not None else 0
+        present = max(present, 0)
+        raw = bits.view(np.uint8)
+        if span is not None and present:
+            self._reader.read_into(span, first_byte, raw.data[:present])
+        raw[present:] = 0
         return bits.reshape(stop - first, self.columns) if len(bits) == (stop - first) * self.columns else bits[None, :]
 
     def read_chunk(self, chunk: int) -> tuple[Bits, Bits]:
+        """Both sides of a chunk, in memory that this thread uses again for the next one."""
         first = chunk * self.rows_per_chunk
         stop = min(self.rows, first + self.rows_per_chunk)
-        return self._rows(first, stop)
+        weights = self._weights(first, stop)
+        return self._sides(first, stop, *(scratch(side, weights, self._dtype) for side in ("base", "trained")))
 
     def _rows(self, first: int, stop: int) -> tuple[Bits, Bits]:
-        old = self._read(self._old, first, stop, self._base_bytes)
-        return old, self._read(self._new, first, stop, self._new.size_bytes)
+        weights = self._weights(first, stop)
+        return self._sides(first, stop, np.empty(weights, self._dtype), np.empty(weights, self._dtype))
+
+    def _weights(self, first: int, stop: int) -> int:
+        return min(stop * self.columns, self._new.weights) - first * self.columns
+
+    def _sides(self, first: int, stop: int, old: Bits, new: Bits) -> tuple[Bits, Bits]:
+        return (
+            self._read(self._old, first, stop, self._base_bytes, old),
+            self._read(self._new, first, stop, self._new.size_bytes, new),
+        )
 
     def read_rows(self, rows: NDArray[np.intp]) -> tuple[Bits, Bits]:
-        pairs = [self._rows(row, row + 1) for row in rows.tolist()]
+        """These rows, in rising order; neighbours are read together."""
+        runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
+        pairs = [self._rows(int(run[0]), int(run[-1]) + 1) for run in runs]
         width = min(old.shape[1] for old, _ in pairs)  # the last row of a list may be cut short
         return np.concatenate([o[:, :width] for o, _ in pairs]), np.concatenate([n[:, :width] for _, n in pairs])
 
-    def compare(self) -> _Change:
-        """Which rows and columns changed, and by how much."""
-        rows, columns = np.zeros(self.rows, np.bool_), np.zeros(self.columns, np.bool_)
-        count, squares = 0, np.zeros(kernel.LANES)
-        for chunk in range(self.n_chunks):
-            old, new = self.read_chunk(chunk)
-            start = chunk * self.rows_per_chunk
-            if self._layout:
-                width = old.shape[1]
-                marks, differing = kernel.compare(old, new, columns[:width], squares, self._layout)
-            else:
-                differs = old != new
-                marks, differing = differs.any(axis=1), int(np.count_nonzero(differs))
-            rows[start : start + len(old)] = marks
-            count += differing
-        rms = math.sqrt(float(squares.sum()) / max(self._new.weights, 1))
+    def changes_everywhere(self) -> bool:
+        """Whether in a sample every row and every column changed."""
         if self.flat:
-            return _Change(np.ones_like(rows), None, count, float(f"{rms:.4g}"))
-        return _Change(rows, None if columns.all() else columns, count, float(f"{rms:.4g}"))
+            return True
+        old, new = self.read_rows(spread(np.arange(self.rows), 2 * ROWS_READ_TOGETHER))
+        found = self.difference(old, new)
+        return bool(found.rows.all() and found.columns.all())
+
+    def compare(self, pool: Executor) -> _Change:
+        """Which rows and columns changed, and by how much."""
+        return self.change_of(
+            list(pool.map(lambda chunk: self.difference(*self.read_chunk(chunk)), range(self.n_chunks)))
+        )
+
+    def difference(self, old: Bits, new: Bits) -> _Difference:
+        """What differs between these rows."""
+        columns, squares = np.zeros(old.shape[1], np.bool_), np.zeros(kernel.LANES)
+        if self._layout:
+            rows, weights = kernel.compare(old, new, columns, squares, self._layout)
+            return _Difference(rows, columns, weights, squares)
+        differs = old != new
+        return _Difference(differs.any(axis=1), differs.any(axis=0), int(np.count_nonzero(differs)), squares)
+
+    def change_of(self, differences: list[_Difference]) -> _Change:
+        """The change of the whole tensor from those of its chunks, in their order."""
+        count, squares = 0, np.zeros(kernel.LANES)
+        for difference in differences:
+            count += difference.weights
+            squares += difference.squares
+        rms = float(f"{math.sqrt(math.fsum(squares) / max(self._new.weights, 1)):.4g}")
+        if self.flat or not differences:
+            return _Change(np.ones(self.rows, np.bool_), None, count, rms)
+        columns = np.logical_or.reduce([difference.columns for difference in differences])
+        rows = np.concatenate([difference.rows for difference in differences])
+        return _Change(rows, None if columns.all() else columns, count, rms)
+
+
+def spread(rows: NDArray[np.intp], wanted: int) -> NDArray[np.intp]:
+    """About `wanted` of these rows, some neighbours each, evenly spread over all of them."""
+    runs = max(1, -(-wanted // ROWS_READ_TOGETHER))
+    if len(rows) <= runs * ROWS_READ_TOGETHER:
+        return rows
+    starts = np.linspace(0, len(rows) - ROWS_READ_TOGETHER, runs).astype(np.intp)
+    return rows[np.unique(starts[:, None] + np.arange(ROWS_READ_TOGETHER))]
 
 
 def thinned(sample: Bits, weights: int) -> Bits:

@@ -6,6 +6,7 @@ otherwise. Integer arithmetic throughout: every machine and every kernel chooses
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,13 +146,21 @@ def _zigzag(base: Bits, new: Bits, layout: BitLayout) -> Bits:
 
 def _buckets(zigzag: Bits) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Bucket of each value, and how many bits it takes to tell apart the values of each bucket."""
+    n_octaves = 8 * zigzag.dtype.itemsize - 5
+    extra = np.concatenate([np.zeros(_EXACT), np.repeat(np.arange(n_octaves) + 2.0, 8)])
+    return (_buckets_of_16_bits()[zigzag] if zigzag.dtype == np.uint16 else _bucket_numbers(zigzag)), extra
+
+
+@functools.cache
+def _buckets_of_16_bits() -> NDArray[np.int64]:
+    return _bucket_numbers(np.arange(1 << 16, dtype=np.uint16))
+
+
+def _bucket_numbers(zigzag: Bits) -> NDArray[np.int64]:
     wide = zigzag.astype(np.int64)
     octave = np.frexp(wide.astype(np.float64))[1].astype(np.int64) - 1
     large = _EXACT + 8 * (octave - 5) + ((wide >> np.maximum(octave - 3, 0)) & 7)
-    buckets = np.where(wide < _EXACT, wide, large)
-    n_octaves = 8 * zigzag.dtype.itemsize - 5
-    extra = np.concatenate([np.zeros(_EXACT), np.repeat(np.arange(n_octaves) + 2.0, 8)])
-    return buckets, extra
+    return np.where(wide < _EXACT, wide, large)
 
 
 def _level_bits(levels: NDArray) -> float:
@@ -170,7 +179,6 @@ def _merge_contexts(
     context: NDArray[np.int16], buckets: NDArray[np.int64], extra: NDArray[np.float64], scale: float, n_chunks: int
 ) -> tuple[float, int, NDArray[np.uint8]]:
     """Join neighbouring contexts into groups as long as that makes the streams smaller.
-        flags: the combinations to try.
 
     Returns:
         The estimated size in bits, the first context, and the group of each context from there on.

@@ -52,7 +52,7 @@ def split(
 
 
 def join_room(weights: int) -> int:
-    """How long the buffer of values must be: a hostile stream could send every weight to one group, after all others."""
+    """How long the buffer of values must be: a hostile stream could send every weight to the group that comes last."""
     return 2 * weights + 32
 
 

@@ -41,13 +41,13 @@ def library() -> ctypes.CDLL | None:
 
 
 def _declare(found: ctypes.CDLL) -> None:
-    shape = [_INT64, _INT64]
-    table = [_POINTER, _POINTER, _INT32, _POINTER, _INT32, _INT32, _UINT32]
+    shape: list[Any] = [_INT64, _INT64]
+    table: list[Any] = [_POINTER, _POINTER, _INT32, _POINTER, _INT32, _INT32, _UINT32]
     found.cogsym_split.argtypes = [_INT32, _INT32, _POINTER, _POINTER, *shape, *table, _POINTER, _POINTER, _POINTER]
     found.cogsym_join.argtypes = [_INT32, _INT32, _POINTER, *shape, *table, _POINTER, _POINTER]
     for name in ("u16", "u32"):
         rows = getattr(found, f"cogsym_rows_{name}")
-        numbers = [_INT32, _UINT32, _INT32, _INT32, _UINT32]
+        numbers: list[Any] = [_INT32, _UINT32, _INT32, _INT32, _UINT32]
         rows.argtypes = [_POINTER, _POINTER, *shape, *numbers, _POINTER, _POINTER]
         rows.restype = None
     found.cogsym_compare_bf16.argtypes = [_INT32, _POINTER, _POINTER, *shape, _POINTER, _POINTER, _POINTER]

@@ -224,7 +224,7 @@ class _Merge:
 
     def _chunk(self, tensor: DeltaTensor, chunk: int, descriptor: int, position: int, meter: Meter) -> None:
         target = merged_chunk(self._delta, tensor, chunk, self._base, self._reader)
-        write_exactly(descriptor, memoryview(target), position + tensor.chunk_range(chunk)[0])
+        write_exactly(descriptor, target, position + tensor.chunk_range(chunk)[0])
         meter.add(len(target))
 
     def _range(self, span: TensorSpan, descriptor: int, position: int, meter: Meter) -> None:

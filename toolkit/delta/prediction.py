@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from toolkit.delta import kernel
 from toolkit.delta.bits import BitLayout, Bits
-from toolkit.delta.kernel_numpy import change_of
 
 RANKS = (4, 8, 16, 32)
 MAX_RANK = 128  # 128 * 127 * 127 < 2^24
@@ -79,14 +78,14 @@ class Predictor:
 def fit(base: Bits, new: Bits, layout: BitLayout, rank: int = RANKS[-1]) -> list[Predictor]:
     """Predictors of every rank up to `rank`, from a sample of rows; none where it is too small to learn from."""
     step = max(1, len(base) // SAMPLE_ROWS)
-    base, new = base[::step][:SAMPLE_ROWS], new[::step][:SAMPLE_ROWS]
-    change = _coarse_change(base, new, layout)
+    base, new = (np.ascontiguousarray(side[::step][:SAMPLE_ROWS]) for side in (base, new))
+    change = kernel.scaled_change(base, new, layout)[0].astype(np.float32)
     if min(change.shape) < 2 * RANKS[0]:
         return []
     values, vectors = np.linalg.eigh(change @ change.T)
     order = np.argsort(values)[::-1][: min(rank, min(change.shape) // 2)]
-    values = np.sqrt(np.maximum(values[order], 0))
-    directions = change.T @ vectors[:, order]  # columns of length sigma
+    values = np.sqrt(np.maximum(values[order], 0).astype(np.float64))
+    directions = (change.T @ vectors[:, order]).astype(np.float64)  # columns of length sigma
     if not len(values) or values[0] == 0:
         return []
     directions /= np.sqrt(np.maximum(values, values[0] * 1e-9))  # left and right share the singular value
@@ -94,15 +93,6 @@ def fit(base: Bits, new: Bits, layout: BitLayout, rank: int = RANKS[-1]) -> list
     spread = 5 * np.sqrt(np.square(directions[:, 0]).mean())
     whole = np.clip(np.rint(directions * (_LARGEST / min(spread, np.abs(directions).max()))), -_LARGEST, _LARGEST)
     return [_solve(whole[:, :width]) for width in RANKS if width <= len(order)]
-
-
-def _coarse_change(base: Bits, new: Bits, layout: BitLayout) -> NDArray[np.float64]:
-    """New minus old value in whole numbers, each row's mean brought to 6 bits by a power of two."""
-    change = change_of(base, new, layout)
-    exponents = np.frexp(np.abs(change).mean(axis=1))[1] - 6
-    np.ldexp(change, -exponents[:, None], out=change)
-    np.rint(change, out=change)
-    return np.clip(change, -32767, 32767, out=change)
 
 
 def join_rows(parts: list[Factors]) -> Factors:

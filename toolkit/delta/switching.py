@@ -17,7 +17,7 @@ from toolkit.delta.basecheck import wrong_base
 from toolkit.delta.bits import LAYOUTS, Bits
 from toolkit.delta.checkpoint import DEFAULT_THREADS, Reader, open_checkpoint
 from toolkit.delta.delta import Delta, DeltaTensor, load_delta
-from toolkit.delta.live import TORCH_DTYPES, base_bits, write_bits
+from toolkit.delta.live import TORCH_DTYPES, base_bits, numpy_bits, write_bits
 from toolkit.errors import DeltaError, WrongBaseError
 
 
@@ -212,10 +212,15 @@ class LanguageSwitcher:
         def job(tensor: DeltaTensor, chunk: int, reader: Reader) -> None:
             dtype = tensor.merged.dtype
             start, stop = (edge // LAYOUTS[dtype].width for edge in tensor.chunk_range(chunk))
+            live = into[tensor.name].view(-1)[start:stop]
+            if live.device.type == "cpu" and live.dtype == TORCH_DTYPES[dtype]:  # decoded where it belongs
+                live.copy_(self._home[tensor.name].view(-1)[start:stop])
+                delta.apply(tensor, chunk, numpy_bits(live).view(np.uint8).data)
+                return
             bits = self._base_chunk(tensor, chunk, reader)
             delta.apply(tensor, chunk, bits.view(np.uint8).data)
             with torch.no_grad(), torch.cuda.stream(copying) if copying is not None else nullcontext():
-                write_bits(into[tensor.name].view(-1)[start:stop], bits, dtype)
+                write_bits(live, bits, dtype)
 
         with Reader() as reader, ThreadPoolExecutor(self._threads) as pool:
             jobs = [
@@ -283,7 +288,6 @@ class LanguageSwitcher:
         self._checked.add(delta.files.base_fingerprint)
 
     def _fits(self, name: str, dtype: str, expected_crc: int) -> bool:
-
         crc, flat = 0, self._home[name].view(-1)
         try:
             for start in range(0, flat.numel(), 1 << 20):

@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from toolkit.delta.basecheck import check_base
 from toolkit.delta.checkpoint import DEFAULT_THREADS, Checkpoint, Reader, open_checkpoint
 from toolkit.delta.delta import Delta, DeltaTensor, load_delta
 from toolkit.delta.progress import Meter, Progress
+from toolkit.delta.scratch import scratch
 from toolkit.errors import DamagedDeltaError, DeltaError
 from toolkit.records import DeltaInfo
 
@@ -84,12 +87,14 @@ def _check_merged(
         pass
 
 
-def merged_chunk(delta: Delta, tensor: DeltaTensor, chunk: int, base: Checkpoint, reader: Reader) -> bytearray:
-    """The merged bytes of one chunk, from a base on disk that was checked."""
+def merged_chunk(delta: Delta, tensor: DeltaTensor, chunk: int, base: Checkpoint, reader: Reader) -> memoryview:
+    """The merged bytes of one chunk, from a base on disk that was checked, in memory that this thread uses again."""
     start, stop = tensor.chunk_range(chunk)
-    target = bytearray(stop - start)
-    present = min(stop, tensor.base_bytes) - start
-    if present > 0:
-        reader.read_into(base.tensors[tensor.name], start, memoryview(target)[:present])
+    buffer = scratch("merged", stop - start, np.uint8)
+    target = buffer.data
+    present = max(min(stop, tensor.base_bytes) - start, 0)
+    if present:
+        reader.read_into(base.tensors[tensor.name], start, target[:present])
+    buffer[present:] = 0
     delta.apply(tensor, chunk, target, base_checked=True)
     return target
