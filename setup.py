@@ -10,6 +10,7 @@ setup(
         Extension(
             "toolkit.delta._kernel",
             sources=["toolkit/delta/_kernel.c"],
+            depends=["toolkit/delta/_kernel_loops.h", "toolkit/delta/_kernel_avx512.h"],
             extra_compile_args=["-O3", "-ffp-contract=off"],  # no fused multiply-add: NumPy rounds each step
             optional=True,
         )

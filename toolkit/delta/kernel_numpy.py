@@ -27,13 +27,14 @@ def _groups(
     bits: Bits, rows: Levels, columns: Levels, first: int, groups: NDArray[np.uint8], layout: BitLayout
 ) -> NDArray[np.uint8]:
     """Group of each weight: 2 * exponent - row level - column level, looked up in the stored table."""
-    context = _exponents(bits, layout).astype(np.int16)
+    # A first context that no writer needs must not wrap around.
+    context = _exponents(bits, layout).astype(np.int16 if abs(first) <= 4096 else np.int32)
     context += context
     if rows is not None:
         context -= rows[:, None]
     if columns is not None:
         context -= columns[None, :]
-    context -= np.int16(first)
+    context -= first
     return np.take(groups, context, mode="clip").reshape(-1)
 
 

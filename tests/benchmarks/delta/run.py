@@ -83,12 +83,12 @@ def speeds_of(name: str, base: Path, trained: Path, work: Path) -> Rows:
         with Reader() as reader, ThreadPoolExecutor(THREADS) as pool, one_thread_each():
             coder = _TensorCoder(reader, pool, Meter(None, "", 0))
 
-            def encode(coder: _TensorCoder = coder, reader: Reader = reader) -> None:
-                for tensor in new:
-                    pair = _Pair(reader, old[tensor], new[tensor], layout)
-                    coder._coded(pair, pair.compare(), layout)
+            def code(tensor: str, coder: _TensorCoder = coder, reader: Reader = reader) -> None:
+                coder.coded(_Pair(reader, old[tensor], new[tensor], layout), layout)
 
-            encoding = best(encode)
+            # As in extract: while one tensor's chunks are coded, the next one is planned.
+            with ThreadPoolExecutor(THREADS + 1) as tensors:
+                encoding = best(lambda tensors=tensors, code=code: list(tensors.map(code, new)), 5)
         extracting = best(lambda: extract(base, trained, out, threads=THREADS, overwrite=True), 2)
         with load_delta(out) as delta, ThreadPoolExecutor(THREADS) as pool:
             chunks = []
