@@ -249,20 +249,22 @@ class _TensorCoder:
         few_old, few_new = thinned(old, TRIAL_WEIGHTS), thinned(new, TRIAL_WEIGHTS)
         best, grouping = grouped(few_old, few_new)
         chosen: Predictor | None = None
+        predicted = few_old
         for predictor in fit(old, new, layout) if not pair.flat else []:
             factors = predictor.left(few_old, few_new, layout)
+            trial = few_old.copy()
+            predict(trial, factors, layout)
             # Levels cost little: with the levels that were best without a prediction, ranks can be compared.
-            predicted = few_old.copy()
-            predict(predicted, factors, layout)
-            bits, _ = grouped(predicted, few_new, flags=(grouping.flags,))
+            bits, _ = grouped(trial, few_new, flags=(grouping.flags,))
             bits += factor_bits(factors, pair.rows)
             if bits > best:
                 break  # higher ranks only cost more from here
-            best, chosen = bits, predictor
+            best, chosen, predicted = bits, predictor, trial
         old, new = thinned(old, SAMPLE_WEIGHTS), thinned(new, SAMPLE_WEIGHTS)
         if chosen is not None:
+            grouping = grouped(predicted, few_new)[1]
             predict(old, chosen.left(old, new, layout), layout)
-        return grouped(old, new)[1], chosen
+        return grouped(old, new, flags=(grouping.flags,))[1], chosen
 
     def coded(self, pair: _Pair, layout: BitLayout) -> tuple[BlobHead, list[bytes], _Change]:
         """The head and the payloads of a changed tensor, and where it changed.

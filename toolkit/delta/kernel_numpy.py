@@ -28,7 +28,7 @@ def _groups(
 ) -> NDArray[np.uint8]:
     """Group of each weight: 2 * exponent - row level - column level, looked up in the stored table."""
     # A first context that no writer needs must not wrap around.
-    context = _exponents(bits, layout).astype(np.int16 if abs(first) <= 4096 else np.int32)
+    context: NDArray[Any] = _exponents(bits, layout).astype(np.int16 if abs(first) <= 4096 else np.int32)
     context += context
     if rows is not None:
         context -= rows[:, None]

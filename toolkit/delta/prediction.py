@@ -82,7 +82,10 @@ def fit(base: Bits, new: Bits, layout: BitLayout, rank: int = RANKS[-1]) -> list
     change = kernel.scaled_change(base, new, layout)[0].astype(np.float32)
     if min(change.shape) < 2 * RANKS[0]:
         return []
-    values, vectors = np.linalg.eigh(change @ change.T)
+    products = change @ change.T
+    if _is_noise(products, change.shape[1]):
+        return []
+    values, vectors = np.linalg.eigh(products)
     order = np.argsort(values)[::-1][: min(rank, min(change.shape) // 2)]
     values = np.sqrt(np.maximum(values[order], 0).astype(np.float64))
     directions = (change.T @ vectors[:, order]).astype(np.float64)  # columns of length sigma
@@ -93,6 +96,18 @@ def fit(base: Bits, new: Bits, layout: BitLayout, rank: int = RANKS[-1]) -> list
     spread = 5 * np.sqrt(np.square(directions[:, 0]).mean())
     whole = np.clip(np.rint(directions * (_LARGEST / min(spread, np.abs(directions).max()))), -_LARGEST, _LARGEST)
     return [_solve(whole[:, :width]) for width in RANKS if width <= len(order)]
+
+
+def _is_noise(products: NDArray[np.float32], columns: int) -> bool:
+    """Whether rows with these inner products look independent of each other, so that no direction is worth storing.
+
+    The squared inner product of two independent rows of n numbers is, on average, 1/n of the product of their squared
+    lengths; a share s of the energy along r common directions adds s^2/r of it.
+    """
+    squares = np.square(products.astype(np.float64))
+    lengths = products.diagonal().astype(np.float64)
+    together = squares.sum() - squares.diagonal().sum()
+    return bool(together < 1.2 * (lengths.sum() ** 2 - np.square(lengths).sum()) / columns)
 
 
 def join_rows(parts: list[Factors]) -> Factors:
