@@ -409,6 +409,17 @@ def update_collection_item(call: Call, slug: str, item_id: str) -> Answer:
     return error(404, "Item not found")
 
 
+def start_job(call: Call, namespace: str) -> Answer:
+    if call.user is None:
+        return error(401, "Invalid credentials in Authorization header")
+    if not call.store.may_write(call.user, f"{namespace}/job"):
+        return error(403, f"You can't start jobs for {namespace}")
+    spec = call.json()
+    call.store.jobs.append(spec)
+    owner = {"id": "1", "name": namespace, "type": "org"}
+    return answer({"id": f"job{len(call.store.jobs)}", "owner": owner, "status": {"stage": "SCHEDULING"}})
+
+
 ID = r"([\w.-]+/[\w.-]+)"
 Handler = Callable[..., Answer]
 
@@ -441,5 +452,6 @@ ROUTES = _routes(
     ("GET", rf"/api/collections/{ID}", get_collection),
     ("POST", rf"/api/collections/{ID}/items", add_collection_item),
     ("PATCH", rf"/api/collections/{ID}/items/(\w+)", update_collection_item),
+    ("POST", r"/api/jobs/([\w.-]+)", start_job),
 )
 PAGED: set[Handler] = {list_models, list_tree, list_collections}

@@ -118,6 +118,8 @@ class Store:
         """What the server has against every card."""
         self.granted: set[tuple[str, str]] = set()
         """Pairs of user and gated repository."""
+        self.jobs: list[dict[str, Any]] = []
+        """What was asked to be run, in order."""
 
     def create(self, repo_id: str, *, private: bool = False, gated: bool = False) -> Repository:
         repository = Repository(repo_id, private, gated)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.hub.fetch import fetch_base, fetch_config, fetch_delta
+from toolkit.hub.jobs import JobPlan, plan_job, start_job
 from toolkit.hub.publishing import publish
 from toolkit.hub.pulling import PullReport, pull
 from toolkit.hub.report import PublishReport, Smoke
@@ -11,6 +12,7 @@ from toolkit.hub.target import Target, parse_target
 
 __all__ = [
     "FoundDelta",
+    "JobPlan",
     "PublishReport",
     "PullReport",
     "Smoke",
@@ -19,7 +21,9 @@ __all__ = [
     "fetch_config",
     "fetch_delta",
     "parse_target",
+    "plan_job",
     "publish",
     "pull",
     "search",
+    "start_job",
 ]
