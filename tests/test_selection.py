@@ -145,8 +145,10 @@ def test_final_counts_its_share_of_all_the_weights(llama_7b: ModelLayout) -> Non
 def test_ffn_trains_three_matrices_a_layer_and_nothing_else(llama_7b: ModelLayout) -> None:
     selection = resolve_selection("ffn", llama_7b)
     assert len(selection.parameters) == 3 * 32
-    assert all(name.rpartition(".mlp.")[2].removesuffix("_proj.weight") in ("gate", "up", "down")
-               for name in selection.parameters)
+    assert all(
+        name.rpartition(".mlp.")[2].removesuffix("_proj.weight") in ("gate", "up", "down")
+        for name in selection.parameters
+    )
     assert selection.trained_weights == 32 * 3 * 4096 * 11008
 
 

@@ -52,9 +52,7 @@ def drawn_like(choice: Choice, layout: ModelLayout, like: str, seed: int) -> Cho
     if choice.neurons is None:
         layers = tuple(sorted(draw.sample(range(layout.n_layers), len(choice.layers))))
         return replace(choice, layers=layers, scores=None, facts=facts)
-    every = [
-        (layer, neuron) for layer, block in enumerate(feed_forwards(layout)) for neuron in range(block.n_neurons)
-    ]
+    every = [(layer, neuron) for layer, block in enumerate(feed_forwards(layout)) for neuron in range(block.n_neurons)]
     neurons = by_layer(draw.sample(every, sum(map(len, choice.neurons.values()))))
     return replace(choice, layers=tuple(neurons), neurons=neurons, scores=None, facts=facts)
 
