@@ -65,6 +65,12 @@ class Recipe(_Strict):
     base: str = Field(description="`pocket`, a folder, or a Hub id")
     base_revision: str | None = Field(default=None, description="commit of a base on the Hub; pin it")
     select: str = Field(default="cogsym:25%", description="which weights train, METHOD[:BUDGET]")
+    select_rows: int | None = Field(
+        default=None,
+        ge=1,
+        description="what a ranked selection looks at: examples for fisher, default 250; sentences per language for "
+        "neurons, default 1000",
+    )
     embeddings: bool | None = Field(default=None, description="train the embeddings; default: the method's rule")
     head: bool | None = Field(default=None, description="train the LM head; default: the method's rule")
     final_norm: bool = Field(default=False, description="train the norm before the LM head")
