@@ -33,11 +33,8 @@ def rank_by_alpha(layout: ModelLayout, evidence: Evidence, tail: Tail = "median"
     scores = []
     matrices = 0
     for index, names in enumerate(layout.layers):
-        alphas = [
-            hill_alpha(eigenvalues(_read(checkpoint, name), name), tail)
-            for name in names
-            if _is_matrix(layout.shapes[name], name)
-        ]
+        own = [name for name in names if _is_matrix(layout.shapes[name], name)]
+        alphas = [hill_alpha(eigenvalues(_read(checkpoint, name), name), tail) for name in own]
         if not alphas:
             raise BaseModelError(f"layer {index} of this model has no matrix", "choose layers by position")
         scores.append(sum(alphas) / len(alphas))
