@@ -49,13 +49,13 @@ def select(
 ) -> None:
     """Show which weights would train, and by which scores.
 
-    By position, from the base's config alone: cogsym:25%, front:8, rear:8, middle:8, shifted:8@4 (each half 4 layers
-    inward), layers:0-3,28-31, final:5% (of the weights), full, ffn (feed-forward matrices), random:cogsym:25%.
+    By position: cogsym:25%, front:8, rear:8, middle:8, shifted:8@4 (each half 4 layers inward), layers:0-3,28-31,
+    final:5% (of all weights), ffn (feed-forward matrices), random:cogsym:25%, full. Reads the base's config alone.
 
-    From the base's weights: alpha:25%, alpha-peak:25%.
+    By the base's weights: alpha:25%, alpha-peak:25%.
 
-    From weights and text, of --recipe or --data; the pocket has its own: fisher:25%, neurons-count:25%, subnetwork:1%
-    (of the weights).
+    By weights and text: fisher:25%, neurons-count:25%, subnetwork:1% (of all weights). The text is the recipe's or that
+    of --data; the pocket has its own.
 
     Example: cogsym select --base pocket --select fisher:25%
     """
