@@ -47,7 +47,7 @@ def steps_progress() -> Progress:
 
 @contextmanager
 def ranking_progress(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr while a selection is worked out; nothing is shown for one that needs no work."""
+    """A bar while a selection is worked out, gone afterwards; only a terminal shows it."""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -56,7 +56,7 @@ def ranking_progress(quiet: bool = False) -> Iterator[Callable[[str, int, int], 
         TimeRemainingColumn(),
         console=err,
         transient=True,
-        disable=quiet,
+        disable=quiet or not err.is_terminal,
     ) as progress:
         tasks: dict[str, TaskID] = {}
 
