@@ -223,6 +223,11 @@ def _selection_text(facts: CardFacts) -> Markup:
     parts = [f"the decoder layers {wording.ranges(chosen.layers)} of {chosen.n_layers}"] if chosen.layers else []
     if len(chosen.layers) == chosen.n_layers:
         parts = [f"all {chosen.n_layers} decoder layers"]
+    method = f"{chosen.method}:{chosen.budget}" if chosen.budget else chosen.method
+    if chosen.neurons is not None:
+        parts = [f"{sum(map(len, chosen.neurons.values())):,} feed-forward neurons in {part}" for part in parts]
+    elif "ffn" in method.split(":"):
+        parts = [f"the feed-forward matrices of {part}" for part in parts]
     parts += [
         name
         for name, trains in (
@@ -232,7 +237,6 @@ def _selection_text(facts: CardFacts) -> Markup:
         )
         if trains
     ]
-    method = f"{chosen.method}:{chosen.budget}" if chosen.budget else chosen.method
     return Markup(f"Trained by {text.code_span(method)}: {wording.listing(map(Markup, parts))}.")
 
 

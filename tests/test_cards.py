@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from card_records import BASE, POCKET_BASE, SCORES, evaluation, make_records
+from card_records import BASE, POCKET_BASE, SCORES, SELECTION, evaluation, make_records
 
 from hub_cards import CardFacts, collect, render, write_card
 from hub_cards.licences import LLAMA2_NOTICE
@@ -354,3 +354,21 @@ def test_card_command_refuses_a_folder_without_records(cogsym: Any, tmp_path: Pa
     assert done.code == 1
     assert "config.json cannot be read" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"method": "subnetwork", "budget": "1%", "layers": (0, 3), "neurons": {0: (1, 5), 3: (2,)}},
+            "Trained by `subnetwork:1%`: 3 feed-forward neurons in the decoder layers 0 and 3 of 32.",
+        ),
+        (
+            {"method": "ffn", "budget": "full", "layers": tuple(range(32))},
+            "Trained by `ffn:full`: the feed-forward matrices of all 32 decoder layers.",
+        ),
+    ],
+)
+def test_a_card_says_which_part_of_the_layers_trained(tmp_path: Path, fields: dict[str, Any], sentence: str) -> None:
+    selection = SELECTION.model_copy(update=fields | {"embeddings": False, "head": False})
+    assert sentence in card_of(tmp_path, config={"selection": selection}, training={"selection": selection})

@@ -8,7 +8,15 @@ import pytest
 
 from toolkit.errors import BaseModelError, SelectionError
 from toolkit.recipes import known_config
-from toolkit.selection import ModelLayout, describe_layers, layout_of, read_layout, resolve_selection
+from toolkit.selection import (
+    METHODS,
+    ModelLayout,
+    describe_layers,
+    layout_of,
+    looks_at,
+    read_layout,
+    resolve_selection,
+)
 from toolkit.selection.budget import layers_for, parse_layers
 
 LLAMA_7B_WEIGHTS = 6_738_415_616
@@ -49,6 +57,19 @@ def test_cogsym_is_the_paper_s_selection(llama_7b: ModelLayout) -> None:
         ("full", tuple(range(32)), True, True),
         ("layers:0-3,28-31", (0, 1, 2, 3, 28, 29, 30, 31), False, False),
         ("layers:5", (5,), False, False),
+        ("shifted:8@0", (0, 1, 2, 3, 28, 29, 30, 31), True, True),
+        ("shifted:8@4", (4, 5, 6, 7, 24, 25, 26, 27), True, True),
+        ("shifted:25%@8", (8, 9, 10, 11, 20, 21, 22, 23), True, True),
+        ("shifted:8@12", tuple(range(12, 20)), True, True),
+        ("shifted:2@15", (15, 16), True, True),
+        ("final", (31,), False, False),
+        ("final:7%", (30, 31), False, False),
+        ("final:1%", (31,), False, False),
+        ("final:100%", tuple(range(32)), False, False),
+        ("final:3", (29, 30, 31), False, False),
+        ("ffn", tuple(range(32)), False, False),
+        ("ffn:4", (0, 1, 30, 31), False, False),
+        ("ffn:rear:2", (30, 31), False, False),
     ],
 )
 def test_each_method_picks_its_layers(
@@ -86,6 +107,26 @@ def test_the_rule_for_embeddings_and_head_can_be_switched(llama_7b: ModelLayout)
         ("layers:30-33", "not in this model"),
         ("layers:3-1", "not in this model"),
         ("cogsin:8", "unknown selection 'cogsin'"),
+        ("", "unknown selection ''"),
+        ("shifted:8", "how far to shift"),
+        ("shifted:8@x", "how far to shift"),
+        ("shifted:8@-1", "how far to shift"),
+        ("shifted:8@13", "overlap in a model of 32"),
+        ("shifted:7@1", "odd"),
+        ("final:0%", "not a share"),
+        ("final:0", "does not fit a model of 32"),
+        ("final:101%", "not a share"),
+        ("ffn:3", "odd"),
+        ("ffn:nonsense", "unknown selection 'nonsense'"),
+        ("random:full:3", "takes no budget"),
+        ("fisher:0%", "not a share"),
+        ("fisher:33", "does not fit a model of 32"),
+        ("subnetwork:8", "not a share of the weights"),
+        ("subnetwork:0%", "not a share"),
+        ("fisher", "looks at the base's weights"),
+        ("alpha:8", "looks at the base's weights"),
+        ("random:neurons-count:8", "looks at the base's weights"),
+        ("ffn:fisher", "looks at the base's weights"),
     ],
 )
 def test_a_selection_that_does_not_fit_is_refused(llama_7b: ModelLayout, text: str, message: str) -> None:
@@ -93,6 +134,56 @@ def test_a_selection_that_does_not_fit_is_refused(llama_7b: ModelLayout, text: s
         resolve_selection(text, llama_7b)
     assert message in caught.value.message
     assert caught.value.hint
+
+
+def test_final_counts_its_share_of_all_the_weights(llama_7b: ModelLayout) -> None:
+    for share in (5, 9, 10, 50):
+        selection = resolve_selection(f"final:{share}%", llama_7b)
+        assert selection.share <= share / 100 < selection.share + LAYER_7B_WEIGHTS / LLAMA_7B_WEIGHTS
+
+
+def test_ffn_trains_three_matrices_a_layer_and_nothing_else(llama_7b: ModelLayout) -> None:
+    selection = resolve_selection("ffn", llama_7b)
+    assert len(selection.parameters) == 3 * 32
+    assert all(
+        name.rpartition(".mlp.")[2].removesuffix("_proj.weight") in ("gate", "up", "down")
+        for name in selection.parameters
+    )
+    assert selection.trained_weights == 32 * 3 * 4096 * 11008
+
+
+@pytest.mark.parametrize("like", ["cogsym:25%", "rear:8", "full", "ffn:8", "final:3"])
+def test_random_trains_as_many_weights_as_what_it_imitates(llama_7b: ModelLayout, like: str) -> None:
+    imitated = resolve_selection(like, llama_7b)
+    drawn = [resolve_selection(f"random:{like}", llama_7b, seed=seed) for seed in (0, 0, 1, 2)]
+    assert {one.trained_weights for one in drawn} == {imitated.trained_weights}
+    assert drawn[0] == drawn[1]
+    assert like == "full" or len({one.layers for one in drawn}) > 1
+    assert drawn[0].layers == tuple(sorted(set(drawn[0].layers)))
+    assert drawn[3].evidence == {"like": like, "seed": 2}
+
+
+def test_random_alone_imitates_the_default_and_a_bare_budget_cogsym_s(llama_7b: ModelLayout) -> None:
+    assert resolve_selection("random", llama_7b).evidence["like"] == "cogsym:25%"
+    assert resolve_selection("random:8", llama_7b).evidence["like"] == "cogsym:8"
+
+
+def test_random_layers_come_from_the_whole_model(llama_7b: ModelLayout) -> None:
+    drawn = {layer for seed in range(60) for layer in resolve_selection("random:8", llama_7b, seed=seed).layers}
+    assert drawn == set(range(32))
+
+
+@pytest.mark.parametrize("text", METHODS)
+def test_each_documented_example_can_be_read(llama_7b: ModelLayout, text: str) -> None:
+    wanted = looks_at(text, llama_7b)
+    ranked = {"fisher": "examples", "alpha": "weights", "neurons-count": "texts", "subnetwork": "texts"}
+    assert wanted == ranked.get(text.partition(":")[0])
+
+
+def test_a_method_that_is_nearly_spelled_is_suggested(llama_7b: ModelLayout) -> None:
+    with pytest.raises(SelectionError) as caught:
+        resolve_selection("fischer:8", llama_7b)
+    assert caught.value.hint == "did you mean fisher?"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from toolkit.records import BaseInfo, DeltaConfig, DeltaInfo, SelectionInfo, Tra
 from toolkit.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from toolkit.selection import Evidence
     from toolkit.training import Mixture, TrainingStep
 
 
@@ -33,8 +34,15 @@ class Plan:
     mixture: Mixture
 
 
-def prepare(recipe: Recipe, out: Path, *, resume: bool = False) -> Plan:
-    """Find the base, resolve the selection, and read the data, so that all that can be wrong is told before training.
+def prepare(
+    recipe: Recipe, out: Path, *, resume: bool = False, report: Callable[[str, int, int], None] | None = None
+) -> Plan:
+    """Find the base, read the data, and resolve the selection, so that all that can be wrong is told before training.
+
+    A ranked selection runs or reads the base here; a resumed run takes what was found the first time.
+
+    Args:
+        report: called while a ranked selection is worked out, with what is done, how much of it, and of how much.
 
     Raises:
         OutputError: if the run folder holds something already and this is not a continuation.
@@ -42,19 +50,50 @@ def prepare(recipe: Recipe, out: Path, *, resume: bool = False) -> Plan:
     """
     from toolkit.delta import read_base_info
     from toolkit.pretrained import resolve_base
-    from toolkit.selection import read_layout, resolve_selection
+    from toolkit.selection import looks_at, read_layout, resolve_selection
     from toolkit.training import mix
 
     if not resume:
         refuse_existing(out)
     base = resolve_base(recipe.base, recipe.base_revision)
     layout = read_layout(base)
-    selection = resolve_selection(
-        recipe.select, layout, embeddings=recipe.embeddings, head=recipe.head, final_norm=recipe.final_norm
-    )
+    looks_at(recipe.select, layout)  # a selection that cannot be is told before long files are read
+    run = RunFolder(out)
     base_id = Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base
     base_info = read_base_info(base, base_id, recipe.base_revision).model_copy(update={"licence": licence_of(base)})
-    return Plan(recipe, RunFolder(out), base, base_info, selection, mix(recipe))
+    mixture = mix(recipe)
+    if resume and run.selection.is_file():
+        selection = run.read_selection()
+    else:
+        selection = resolve_selection(
+            recipe.select,
+            layout,
+            embeddings=recipe.embeddings,
+            head=recipe.head,
+            final_norm=recipe.final_norm,
+            seed=recipe.seed,
+            evidence=evidence_of(recipe, base, mixture, report=report),
+        )
+    return Plan(recipe, run, base, base_info, selection, mixture)
+
+
+def evidence_of(
+    recipe: Recipe, base: Path, mixture: Mixture, *, report: Callable[[str, int, int], None] | None = None
+) -> Evidence:
+    """What a ranked selection may look at in a run of this recipe; the base is loaded only when it is looked at."""
+    from toolkit.pretrained import load_base
+    from toolkit.selection import Evidence
+
+    return Evidence(
+        base=base,
+        load=lambda: load_base(base),
+        language=recipe.language,
+        examples=mixture.examples,
+        texts=mixture.texts,
+        rows=recipe.select_rows,
+        max_tokens=recipe.max_tokens,
+        report=report,
+    )
 
 
 def licence_of(base: Path) -> str | None:
@@ -96,6 +135,7 @@ def train_delta(
     opening = f"cogsym train --recipe recipe.yaml --out {plan.run.root.name}"
     plan.run.root.mkdir(parents=True, exist_ok=True)
     write_recipe(plan.recipe, plan.run.recipe, opening=opening)
+    plan.selection.write(plan.run.selection)
     training = train(
         plan.recipe, plan.mixture, plan.base, plan.base_info, plan.selection, plan.run, report=report, resume=resume
     )

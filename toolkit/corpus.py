@@ -90,6 +90,15 @@ def read_instructions(path: Path) -> Rows:
     return _filter(path, ("instruction", "input", "output"), table, clean_row)
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """The columns of a table, or the fields of its first row.
+
+    Raises:
+        CorpusError: if the file is missing or unreadable.
+    """
+    return tuple(map(str, _read_table(path, PARALLEL_SUFFIXES).column_names))
+
+
 def clean(text: Any) -> str:
     """One line of text: composed (NFC), white space folded, ends trimmed."""
     return " ".join(_text(text).split())

@@ -64,7 +64,15 @@ class Recipe(_Strict):
     language: str = Field(description="ISO 639-3 code of the language to learn")
     base: str = Field(description="`pocket`, a folder, or a Hub id")
     base_revision: str | None = Field(default=None, description="commit of a base on the Hub; pin it")
-    select: str = Field(default="cogsym:25%", description="which weights train, METHOD[:BUDGET]")
+    select: str = Field(
+        default="cogsym:25%", description="which weights train, METHOD[:BUDGET]; `cogsym select --help` lists them"
+    )
+    select_rows: int | None = Field(
+        default=None,
+        ge=1,
+        description="what a ranked selection looks at: examples for fisher, default 250; sentences per language for "
+        "neurons, default 1000",
+    )
     embeddings: bool | None = Field(default=None, description="train the embeddings; default: the method's rule")
     head: bool | None = Field(default=None, description="train the LM head; default: the method's rule")
     final_norm: bool = Field(default=False, description="train the norm before the LM head")
@@ -96,7 +104,7 @@ class Recipe(_Strict):
     )
     gradient_checkpointing: bool = Field(default=False, description="less memory, about a third slower")
     checkpoint_steps: int = Field(default=200, ge=1, description="steps between checkpoints to resume from")
-    seed: int = Field(default=0, ge=0, description="of shuffling, mixing and dropout")
+    seed: int = Field(default=0, ge=0, description="of shuffling, mixing, dropout and what a selection draws")
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Recipe:

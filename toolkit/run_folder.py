@@ -9,7 +9,8 @@
       README.md              card                                    \\
       config.json            DeltaConfig                              |
       delta.safetensors      (or sharded, with an index)              | published
-      records/               training, delta, card; evaluation/     |
+      records/               selection, training, delta, card;      |
+                             evaluation/                            |
       samples/               evaluation samples, jsonl                |
       figures/               PNG                                     /
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, TrainingRecord
+from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, SelectionInfo, TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class RunFolder:
         return self.root / "records"
 
     @property
+    def selection(self) -> Path:
+        """Which weights train, found before training; a resumed run reads it."""
+        return self.records / "selection.json"
+
+    @property
     def training_record(self) -> Path:
         return self.records / "training.json"
 
@@ -98,6 +104,9 @@ class RunFolder:
 
     def read_config(self) -> DeltaConfig:
         return DeltaConfig.read(self.config)
+
+    def read_selection(self) -> SelectionInfo:
+        return SelectionInfo.read(self.selection)
 
     def read_training(self) -> TrainingRecord:
         return TrainingRecord.read(self.training_record)

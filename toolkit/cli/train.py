@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.console import err, out, quiet_libraries, steps_progress
+from toolkit.cli.console import err, out, quiet_libraries, ranking_progress, steps_progress
 from toolkit.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ def train(
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", help="Run folder to make.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Run folder to continue.")] = None,
-    select: Annotated[str | None, typer.Option(help="Selection instead of the recipe's, e.g. front:25%.")] = None,
+    select: Annotated[
+        str | None, typer.Option(help="Selection instead of the recipe's, e.g. front:25%; see `cogsym select --help`.")
+    ] = None,
     base: Annotated[
         str | None, typer.Option(help="Base instead of the recipe's: pocket, a folder, or a Hub id.")
     ] = None,
@@ -48,7 +50,8 @@ def train(
     if dry_run:
         _show_dry_run(chosen, as_json)
         return
-    plan = prepare(chosen, folder, resume=resume is not None)
+    with ranking_progress(quiet=as_json) as report:
+        plan = prepare(chosen, folder, resume=resume is not None, report=report)
     if not as_json:
         print_plan(plan)
     training, delta = train_with_bar(plan, train_delta, resume=resume is not None)
@@ -73,10 +76,10 @@ def train_with_bar(plan: Plan, work: Any, **options: Any) -> tuple[TrainingRecor
 
 def print_plan(plan: Plan) -> None:
     """Print what is about to happen."""
-    from toolkit.selection import describe_layers
+    from toolkit.cli.select import describe
 
     selection = plan.selection
-    parts = [f"layers {describe_layers(selection.layers)} of {selection.n_layers}"]
+    parts = [describe(selection)]
     parts += ["embeddings"] * selection.embeddings + ["LM head"] * selection.head
     err.print(
         f"base {plan.base_info.id}: {selection.total_weights:,} weights; {selection.trained_weights:,} of them train "
@@ -122,18 +125,29 @@ def _read(recipe: str | None, changes: dict[str, Any]) -> Recipe:
 def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
     from toolkit.cli.select import print_selection
     from toolkit.pretrained import resolve_config
-    from toolkit.selection import read_layout, resolve_selection
+    from toolkit.selection import looks_at, read_layout, resolve_selection
 
     layout = read_layout(resolve_config(recipe.base, recipe.base_revision))
-    selection = resolve_selection(
-        recipe.select, layout, embeddings=recipe.embeddings, head=recipe.head, final_norm=recipe.final_norm
-    )
+    selection = None
+    if looks_at(recipe.select, layout) is None:  # others need more than a plan: the base's weights, or the data
+        selection = resolve_selection(
+            recipe.select,
+            layout,
+            embeddings=recipe.embeddings,
+            head=recipe.head,
+            final_norm=recipe.final_norm,
+            seed=recipe.seed,
+        )
     paths = [source.path for source in (*recipe.data, *recipe.replay)] + [test.path for test in recipe.evaluation]
     files = {path: Path(path).is_file() for path in paths}
     if as_json:
-        out.print_json(json.dumps({"selection": selection.model_dump(), "data": files}))
+        planned = selection.model_dump(mode="json") if selection else None
+        out.print_json(json.dumps({"selection": planned, "data": files}))
         return
-    print_selection(selection)
+    if selection is None:
+        out.print(f"{recipe.select}: found from the base when the run starts; `cogsym select --recipe` shows it now")
+    else:
+        print_selection(selection)
     for path, found in files.items():
         out.print(f"data {path}: {'found' if found else '[yellow]not there yet[/]'}", soft_wrap=True)
     out.print("dry run: nothing was written", style="dim")

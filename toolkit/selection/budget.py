@@ -1,4 +1,4 @@
-"""How many decoder layers a budget buys: a number of layers (`8`) or a share of them (`25%`)."""
+"""What a budget buys: decoder layers (`8`, or `25%` of them), or a share of all the weights (`1%`)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,13 @@ def layers_for(budget: str, n_layers: int, *, even: bool = False) -> int:
     Raises:
         SelectionError: if the budget is not of either form, is odd where it must be even, or exceeds the model.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%|(\d+)", budget.strip())
-    if match is None:
-        raise SelectionError(f"budget '{budget}' is neither layers nor a share", "write a number (8) or a share (25%)")
     unit = 2 if even else 1
-    if match[1] is not None:
-        share = float(match[1]) / 100
-        if not 0 < share <= 1:
-            raise SelectionError(
-                f"a budget of {budget} is not a share of the model", "use more than 0% and at most 100%"
-            )
+    share = _share(budget)
+    if share is not None:
         return max(unit, min(n_layers - n_layers % unit, unit * round(share * n_layers / unit)))
-    layers = int(match[2])
+    if re.fullmatch(r"[0-9]+", budget.strip()) is None:
+        raise SelectionError(f"budget '{budget}' is neither layers nor a share", "write a number (8) or a share (25%)")
+    layers = int(budget)
     if layers % unit:
         raise SelectionError(
             f"a budget of {layers} layers is odd, and half of it goes to each end", f"use {layers - 1} or {layers + 1}"
@@ -38,6 +33,29 @@ def layers_for(budget: str, n_layers: int, *, even: bool = False) -> int:
             f"use {unit} to {n_layers - n_layers % unit}",
         )
     return layers
+
+
+def share_of_weights(budget: str) -> float:
+    """The share, 0 to 1, that a budget of weights means; such a budget is always written in percent.
+
+    Raises:
+        SelectionError: if it is not, or not above 0% and at most 100%.
+    """
+    share = _share(budget)
+    if share is None:
+        raise SelectionError(f"budget '{budget}' is not a share of the weights", "write a share, like 1%")
+    return share
+
+
+def _share(budget: str) -> float | None:
+    """The share that `25%` means, 0 to 1; None for a budget that is not written in percent."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%", budget.strip())
+    if match is None:
+        return None
+    share = float(match[1]) / 100
+    if not 0 < share <= 1:
+        raise SelectionError(f"a budget of {budget} is not a share of the model", "use more than 0% and at most 100%")
+    return share
 
 
 def parse_layers(text: str, n_layers: int) -> tuple[int, ...]:

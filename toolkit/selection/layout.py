@@ -81,7 +81,7 @@ def layout_of(model: Any) -> ModelLayout:
 
 
 def _decoder_layers(model: Any) -> tuple[str, int]:
-    """Name and length of the list of decoder layers."""
+    """Name and length of the list of decoder layers: beside the text embeddings, where a wrapper has several lists."""
     from torch.nn import ModuleList
 
     depth = model.config.get_text_config().num_hidden_layers
@@ -91,7 +91,8 @@ def _decoder_layers(model: Any) -> tuple[str, int]:
             f"{type(model).__name__} has no list of {depth} decoder layers",
             "the toolkit knows decoders of the Llama, Mistral, Qwen and Gemma kind",
         )
-    return min(found, key=len), depth
+    beside = _name_of(model, model.get_input_embeddings(), "input embeddings").rsplit(".", 2)[0]
+    return min(found, key=lambda name: (not name.startswith(f"{beside}."), len(name))), depth
 
 
 def _name_of(model: Any, wanted: Any, part: str) -> str:

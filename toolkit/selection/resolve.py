@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from toolkit.errors import SelectionError
 from toolkit.records import SelectionInfo
-from toolkit.selection.budget import layers_for, parse_layers
+from toolkit.selection.choice import Choice
+from toolkit.selection.evidence import Evidence
+from toolkit.selection.feed_forward import feed_forwards
 from toolkit.selection.layout import ModelLayout
-from toolkit.selection.positions import all_layers, front_layers, middle_layers, outer_layers, rear_layers
-
-
-@dataclass(frozen=True)
-class Method:
-    """A rule that picks layers, and whether embeddings and LM head train with them unless the recipe says otherwise."""
-
-    pick: Callable[[int, int], tuple[int, ...]]  # (layers in the model, budget) -> indices
-    embeddings: bool
-    head: bool
-    summary: str
-    even: bool = False
-
-
-METHODS = {
-    "cogsym": Method(outer_layers, True, True, "first and last layers, half of the budget each", even=True),
-    "front": Method(front_layers, True, False, "first layers"),
-    "rear": Method(rear_layers, False, True, "last layers"),
-    "middle": Method(middle_layers, False, False, "layers around the centre"),
-    "full": Method(all_layers, True, True, "every weight; takes no budget"),
-}
-DEFAULT_BUDGET = "25%"
+from toolkit.selection.methods import choose, parse
 
 
 def resolve_selection(
@@ -40,56 +17,62 @@ def resolve_selection(
     embeddings: bool | None = None,
     head: bool | None = None,
     final_norm: bool = False,
+    seed: int = 0,
+    evidence: Evidence | None = None,
 ) -> SelectionInfo:
     """Which parameters `METHOD[:BUDGET]` means in this model.
 
-    Embeddings and LM head follow the paper's rule for the method (cogsym both, front the embeddings, rear the head)
-    unless given; they are not counted in the budget. Where the two are tied, they train together.
+    Embeddings and LM head follow the method's rule (cogsym both, front the embeddings, rear the head) unless given;
+    they are not counted in the budget. Where the two are tied, they train together.
 
     Args:
-        text: `cogsym:25%`, `front:8`, `full`, or explicit layers, `layers:0-3,28-31`.
+        text: `cogsym:25%`, `front:8`, `full`, `layers:0-3,28-31`, `fisher:25%`; `METHODS` lists all.
+        seed: of what is drawn: rows to look at, random layers and neurons.
+        evidence: what a ranked method looks at; positions need the layout alone. `looks_at` tells.
 
     Raises:
-        SelectionError: if the method is unknown or its budget does not fit the model.
+        SelectionError: if the method is unknown, its budget does not fit the model, or it lacks evidence.
+        BaseModelError: if the model lacks a part that the method needs.
     """
-    name, _, budget = text.strip().partition(":")
-    if name == "layers":
-        layers = parse_layers(budget, layout.n_layers)
-        with_embeddings, with_head = bool(embeddings), bool(head)
-    elif name in METHODS:
-        method = METHODS[name]
-        if name == "full":
-            if budget:
-                raise SelectionError(f"'{text}': full takes no budget", "write --select full")
-            layers, final_norm = all_layers(layout.n_layers, layout.n_layers), True
-        else:
-            budget = budget or DEFAULT_BUDGET
-            layers = method.pick(layout.n_layers, layers_for(budget, layout.n_layers, even=method.even))
-        with_embeddings = method.embeddings if embeddings is None else embeddings
-        with_head = method.head if head is None else head
-    else:
-        raise SelectionError(f"unknown selection '{name}'", f"use one of: {', '.join(METHODS)}, layers:0-3,28-31")
-
+    choice = choose(text, layout, seed=seed, evidence=evidence)
+    name, budget = parse(text)
+    with_embeddings = choice.embeddings if embeddings is None else embeddings
+    with_head = choice.head if head is None else head
+    final_norm = final_norm or choice.final_norm
     if layout.tied:
         with_embeddings = with_head = with_embeddings or with_head
-    parameters = [*([layout.embeddings] if with_embeddings else [])]
-    for index in layers:
-        parameters += layout.layers[index]
-    parameters += layout.final_norm if final_norm else ()
-    if with_head and not layout.tied:
-        parameters.append(layout.head)
+
+    in_layers = _in_layers(choice, layout)
+    outside = (layout.embeddings,) if with_embeddings else ()
+    after = layout.final_norm if final_norm else ()
+    after += (layout.head,) if with_head and not layout.tied else ()
+    weights = layout.count(in_layers)
+    if choice.neurons is not None:
+        blocks = feed_forwards(layout)
+        weights = sum(blocks[layer].neuron_weights * len(neurons) for layer, neurons in choice.neurons.items())
     return SelectionInfo(
         method=name,
         budget=budget or None,
-        layers=layers,
+        layers=choice.layers,
         n_layers=layout.n_layers,
         embeddings=with_embeddings,
         head=with_head,
         final_norm=final_norm,
-        parameters=tuple(parameters),
-        trained_weights=layout.count(tuple(parameters)),
+        parameters=(*outside, *in_layers, *after),
+        neurons=choice.neurons,
+        scores=choice.scores,
+        evidence=choice.facts,
+        trained_weights=weights + layout.count((*outside, *after)),
         total_weights=layout.n_weights,
     )
+
+
+def _in_layers(choice: Choice, layout: ModelLayout) -> tuple[str, ...]:
+    """Parameters of the chosen layers, all of them or the feed-forward matrices."""
+    if choice.feed_forward or choice.neurons is not None:
+        blocks = feed_forwards(layout)
+        return tuple(name for layer in choice.layers for name in blocks[layer].names)
+    return tuple(name for layer in choice.layers for name in layout.layers[layer])
 
 
 def describe_layers(layers: tuple[int, ...]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +18,11 @@ from toolkit.records import DataInfo
 
 @dataclass(frozen=True)
 class Mixture:
-    """Examples in a shuffled order, and what each source gave."""
+    """Examples in a shuffled order, what each source gave, and the bare sentences of each language."""
 
     examples: tuple[Example, ...]
     sources: tuple[DataInfo, ...]
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -43,15 +44,16 @@ def mix(recipe: Recipe) -> Mixture:
     draw = random.Random(recipe.seed)
     template = get_template(recipe.prompt)
     held_out = _held_out_sentences(recipe.evaluation)
-    taught, sources = _collect(recipe, recipe.data, "target", template, held_out, draw)
+    taught, sources, texts = _collect(recipe, recipe.data, "target", template, held_out, draw)
     examples = taught
     if recipe.replay and recipe.replay_share:
-        known, known_sources = _collect(recipe, recipe.replay, "replay", template, held_out, draw)
+        known, known_sources, known_texts = _collect(recipe, recipe.replay, "replay", template, held_out, draw)
         wanted = round(len(taught) * recipe.replay_share / (1 - recipe.replay_share))
         examples = taught + _draw(known, wanted, draw)
         sources += known_sources
+        texts = {code: texts.get(code, ()) + known_texts.get(code, ()) for code in sorted(texts | known_texts)}
     draw.shuffle(examples)
-    return Mixture(tuple(examples), tuple(sources))
+    return Mixture(tuple(examples), tuple(sources), texts)
 
 
 def source_directions(source: DataSource | TestSet) -> tuple[Direction, ...]:
@@ -84,9 +86,10 @@ def _collect(
     template: Template,
     held_out: set[str],
     draw: random.Random,
-) -> tuple[list[Example], list[DataInfo]]:
+) -> tuple[list[Example], list[DataInfo], dict[str, tuple[str, ...]]]:
     examples: list[Example] = []
     infos: list[DataInfo] = []
+    texts: dict[str, tuple[str, ...]] = {}
     for source in sources:
         path = Path(source.path)
         if source.kind == "instructions":
@@ -102,6 +105,9 @@ def _collect(
             examples += _translations(rows, directions, template)
         else:
             examples += [_instruction(row, template) for row in rows.rows]
+        for language in languages:  # of an instruction, the answer alone is sure to be in the language
+            key = language if directions else "output"
+            texts[language] = texts.get(language, ()) + tuple(row[key] for row in rows.rows)
         infos.append(
             DataInfo(
                 name=rows.name,
@@ -120,7 +126,7 @@ def _collect(
             f"none of the data is in {recipe.language}, the language to learn",
             "name its column and directions in `data:`",
         )
-    return examples, infos
+    return examples, infos, texts
 
 
 def _translations(rows: Rows, directions: Sequence[Direction], template: Template) -> list[Example]:
