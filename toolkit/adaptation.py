@@ -38,12 +38,12 @@ def prepare(recipe: Recipe, out: Path, *, resume: bool = False) -> Plan:
 
     Raises:
         OutputError: if the run folder holds something already and this is not a continuation.
-        BaseModelError, SelectionError, CorpusError, RecipeError, HubError: naming what is wrong.
+        BaseModelError, SelectionError, MissingPartError, CorpusError, RecipeError, HubError: naming what is wrong.
     """
     from toolkit.delta import read_base_info
     from toolkit.pretrained import resolve_base
     from toolkit.selection import read_layout, resolve_selection
-    from toolkit.training import mix
+    from toolkit.training import mix, preflight
 
     if not resume:
         refuse_existing(out)
@@ -52,6 +52,7 @@ def prepare(recipe: Recipe, out: Path, *, resume: bool = False) -> Plan:
     selection = resolve_selection(
         recipe.select, layout, embeddings=recipe.embeddings, head=recipe.head, final_norm=recipe.final_norm
     )
+    preflight(recipe, selection, layout)
     base_id = Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base
     base_info = read_base_info(base, base_id, recipe.base_revision).model_copy(update={"licence": licence_of(base)})
     return Plan(recipe, RunFolder(out), base, base_info, selection, mix(recipe))
