@@ -16,7 +16,7 @@ from training_runs import recipe, run, trained_of, write_corpus
 
 from toolkit.adaptation import prepare, train_delta
 from toolkit.delta import merge
-from toolkit.errors import BaseModelError, MissingPartError, RecipeError, SelectionError, TrainingError
+from toolkit.errors import BaseModelError, MissingPartError, SelectionError, TrainingError
 from toolkit.pretrained import load_base
 from toolkit.records import SelectionInfo
 from toolkit.selection import read_layout, resolve_selection
@@ -520,8 +520,3 @@ def test_frozen_linear_layers_keep_no_inputs_for_the_backward_pass(tiny_base: Pa
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             linear(x)
         assert any(tensor.shape[-1] == 48 and tensor.numel() == x.numel() for tensor in kept) == trains
-
-
-def test_lora_and_a_norm_contradict_each_other(corpus: Path, tiny_base: Path) -> None:
-    with pytest.raises(RecipeError, match="a norm can have no LoRA adapter"):
-        recipe(corpus, tiny_base, method="lora", final_norm=True)

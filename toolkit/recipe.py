@@ -102,7 +102,9 @@ class Recipe(_Strict):
         default=None, ge=1, description="examples per forward pass; default batch_size"
     )
     learning_rate: float = Field(
-        default=2e-5, gt=0, description="peak learning rate; default 2e-4 for LoRA, 1e-4 for select: subnetwork"
+        default_factory=lambda fields: usual_learning_rate(fields.get("method"), fields.get("select")),
+        gt=0,
+        description="peak learning rate; default 2e-5, for LoRA 2e-4, for a subnetwork 1e-4",
     )
     schedule: Literal["cosine", "linear", "constant"] = Field(default="cosine", description="after the warm-up")
     warmup_share: float = Field(default=0.03, ge=0, lt=1, description="share of the steps that warm up")
@@ -116,17 +118,6 @@ class Recipe(_Strict):
     gradient_checkpointing: bool = Field(default=False, description="less memory, about a third slower")
     checkpoint_steps: int = Field(default=200, ge=1, description="steps between checkpoints to resume from")
     seed: int = Field(default=0, ge=0, description="of shuffling, mixing and dropout")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _usual_learning_rate(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict) or "learning_rate" in fields:
-            return fields
-        if fields.get("method") == "lora":
-            return fields | {"learning_rate": 2e-4}
-        if str(fields.get("select", "")).partition(":")[0] == "subnetwork":
-            return fields | {"learning_rate": 1e-4}
-        return fields
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Recipe:
@@ -148,7 +139,17 @@ class Recipe(_Strict):
 
     def changes(self) -> dict[str, Any]:
         """The fields that differ from their defaults."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        changes = self.model_dump(mode="json", exclude_defaults=True)
+        if self.learning_rate == usual_learning_rate(self.method, self.select):
+            changes.pop("learning_rate", None)
+        return changes
+
+
+def usual_learning_rate(method: str | None, select: str | None) -> float:
+    """The peak learning rate where a recipe names none; our choice where a paper's is not known."""
+    if method == "lora":
+        return 2e-4
+    return 1e-4 if (select or "").partition(":")[0] == "subnetwork" else 2e-5  # 1e-4: arXiv 2510.13580
 
 
 def read_recipe(path: Path, folder: Path | None = None) -> Recipe:
