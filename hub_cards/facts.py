@@ -125,6 +125,9 @@ class TrainingFacts(Record):
     """How the run was trained."""
 
     data: tuple[DataInfo, ...]
+    method: str = Field(default="weights", description="weights, neurons or lora")
+    trained_parameters: int | None = None
+    backend: str = "transformers"
     recipe: dict[str, Any]
     recipe_changes: dict[str, Any] = Field(description="fields that differ from the defaults; data is shown elsewhere")
     steps: int

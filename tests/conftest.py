@@ -63,9 +63,16 @@ def cogsym(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 
 
 def make_tiny_base(
-    folder: Path, *, layers: int = 4, seed: int = 0, dtype: str = "bfloat16", tied: bool = False
+    folder: Path,
+    *,
+    layers: int = 4,
+    width: int = 32,
+    inner: int = 48,
+    seed: int = 0,
+    dtype: str = "bfloat16",
+    tied: bool = False,
 ) -> Path:
-    """A random Llama of `layers` x 32 with a SentencePiece tokenizer of its own, saved in `folder`."""
+    """A random Llama of `layers` x `width` with a SentencePiece tokenizer of its own, saved in `folder`."""
     import sentencepiece
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, LlamaTokenizer
@@ -88,8 +95,8 @@ def make_tiny_base(
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
+        hidden_size=width,
+        intermediate_size=inner,
         num_hidden_layers=layers,
         num_attention_heads=4,
         max_position_embeddings=256,

@@ -372,3 +372,25 @@ def test_card_command_refuses_a_folder_without_records(cogsym: Any, tmp_path: Pa
 def test_a_card_says_which_part_of_the_layers_trained(tmp_path: Path, fields: dict[str, Any], sentence: str) -> None:
     selection = SELECTION.model_copy(update=fields | {"embeddings": False, "head": False})
     assert sentence in card_of(tmp_path, config={"selection": selection}, training={"selection": selection})
+
+
+@pytest.mark.parametrize(
+    ("training", "text"),
+    [
+        (
+            {"method": "lora", "trained_parameters": 12_300_000},
+            "adapters of rank 8, 12.30 million numbers in all,",
+        ),
+        ({"method": "neurons"}, "only the rows and columns of chosen neurons trained"),
+        (
+            {"recipe": {"order": "rear_then_front"}},
+            "one after the other (`rear_then_front`), each for half",
+        ),
+        ({"recipe": {"frozen": "4bit"}}, "were kept in 4 bits meanwhile; the delta is against the base itself"),
+        ({"backend": "unsloth"}, "Trained with unsloth."),
+    ],
+)
+def test_how_the_selection_trained_is_told(tmp_path: Path, training: dict[str, Any], text: str) -> None:
+    assert text not in card_of(tmp_path / "plain")
+    training = training | {"recipe": {"lora_rank": 8} | training.get("recipe", {})}
+    assert text in card_of(tmp_path / "told", training=training)

@@ -129,6 +129,36 @@ def test_train_leaves_a_delta_that_verifies(cogsym: Run, tiny_base: Path, tmp_pa
     assert "exists already" in again.err
 
 
+def test_how_to_train_can_be_said_instead_of_the_recipe(cogsym: Run, tiny_base: Path, tmp_path: Path) -> None:
+    recipe, run = write_recipe(tmp_path, tiny_base), tmp_path / "run"
+    options = ("--method", "lora", "--order", "rear_then_front", "--frozen", "4bit", "--backend", "auto")
+    outcome = cogsym("train", "--recipe", recipe, "--out", run, *options)
+    assert outcome.code == 0, outcome.err
+    assert "adapters of rank 16" in outcome.err
+    assert "trained 6 steps" in outcome.out
+    assert (run / "adapter" / "adapter_model.safetensors").is_file()
+    assert cogsym("verify", run, "--base", tiny_base, "--full").code == 0
+    record = json.loads((run / "records" / "training.json").read_text())
+    assert (record["method"], record["backend"], record["recipe"]["frozen"]) == ("lora", "transformers", "4bit")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--select", "full", "--order", "rear_then_front"), "full trains the layers 0-3 of 4"),
+        (("--select", "full", "--frozen", "4bit"), "full freezes no decoder layer"),
+        (("--method", "qlora"), "method: Input should be 'weights' or 'lora' (got 'qlora')"),
+    ],
+)
+def test_a_way_to_train_that_cannot_be_is_told_and_nothing_is_written(
+    cogsym: Run, tiny_base: Path, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    outcome = cogsym("train", "--recipe", write_recipe(tmp_path, tiny_base), "--out", tmp_path / "run", *options)
+    assert outcome.code == 1
+    assert message in " ".join(outcome.err.split())
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -25,6 +25,10 @@ SMALL = {"language": "jav", "base": "pocket", "data": [{"path": "train.tsv", "di
         ({"prompt": "chat"}, "unknown prompt template 'chat'", "alpaca"),
         ({"replay_share": 1.5}, "replay_share", "mend"),
         ({"batch_size": 8, "micro_batch_size": 3}, "not a multiple of micro_batch_size 3", "mend"),
+        ({"method": "lora", "final_norm": True}, "a norm can have no LoRA adapter", "mend"),
+        ({"lora_rank": 8}, "lora_rank has no effect without method: lora", "mend"),
+        ({"order": "beg_end"}, "order: Input should be 'together', 'front_then_rear'", "mend"),
+        ({"frozen": "8bit"}, "frozen: Input should be '16bit' or '4bit'", "mend"),
         ({"data": [{"path": "a", "directions": ["eng-jav"]}]}, "'eng-jav' is not a direction", "eng>jav"),
         ({"evaluation": [{"path": "a", "directions": ["eng>jav"], "shots": 2}]}, "shots need shots_path", "mend"),
     ],
@@ -34,6 +38,23 @@ def test_a_bad_field_is_named_with_its_value(change: dict[str, object], message:
         make_recipe(SMALL | change)
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "rate"),
+    [
+        ({}, 2e-5),
+        ({"method": "lora"}, 2e-4),
+        ({"select": "subnetwork:1%"}, 1e-4),
+        ({"method": "lora", "learning_rate": 2e-5}, 2e-5),
+    ],
+)
+def test_the_usual_learning_rate_is_that_of_the_method(tmp_path: Path, change: dict[str, object], rate: float) -> None:
+    recipe = make_recipe(SMALL | {"data": [{"path": "/d/t.tsv", "directions": ["eng>jav"]}]} | change)
+    assert recipe.learning_rate == rate
+    assert ("learning_rate" in recipe.changes()) == ("learning_rate" in change)
+    write_recipe(recipe, tmp_path / "r.yaml", opening="x")
+    assert read_recipe(tmp_path / "r.yaml") == recipe
 
 
 def test_a_missing_field_is_named() -> None:

@@ -10,55 +10,20 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import WORDS, make_tiny_base
+from conftest import make_tiny_base
 from safetensors.torch import load_file
+from training_runs import ROWS, recipe, run, trained_of, write_corpus
 
-from toolkit.delta.checkpoint import read_base_info
 from toolkit.errors import CorpusError, MissingPartError, OutputError, RecipeError, TrainingError
 from toolkit.prompts import Example
-from toolkit.recipe import Recipe, make_recipe
-from toolkit.records import TrainingRecord
-from toolkit.run_folder import RunFolder
-from toolkit.selection import read_layout, resolve_selection
-from toolkit.training import TrainingStep, mix, train
+from toolkit.training import TrainingStep, mix
 from toolkit.training.batches import IGNORED, ExampleDataset, pad
-from toolkit.training.train import last_checkpoint
-
-ROWS = [(f"the {a} is near the {b}", f"{b} cedhak {a}") for a in WORDS for b in WORDS]
-
-
-def write_rows(path: Path, rows: list[tuple[str, str]], header: str = "eng\tjav") -> Path:
-    path.write_text(header + "\n" + "".join(f"{a}\t{b}\n" for a, b in rows), encoding="utf-8")
-    return path
+from toolkit.training.trainer import last_checkpoint
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_rows(folder / "train.tsv", ROWS[:100])
-    write_rows(folder / "known.tsv", [(a, a.replace("the", "si")) for a, _ in ROWS[100:150]], "eng\tind")
-    write_rows(folder / "test.tsv", ROWS[95:120])
-    return folder
-
-
-def recipe(corpus: Path, base: Path, **changes: Any) -> Recipe:
-    fields: dict[str, Any] = {
-        "language": "jav",
-        "base": str(base),
-        "data": [{"path": str(corpus / "train.tsv"), "directions": ["eng>jav", "jav>eng"]}],
-        "prompt": "lines",
-        "max_steps": 6,
-        "batch_size": 4,
-        "learning_rate": 1e-3,
-        "checkpoint_steps": 2,
-    }
-    return make_recipe(fields | changes)
-
-
-def run(chosen: Recipe, out: Path, **options: Any) -> TrainingRecord:
-    base = Path(chosen.base)
-    selection = resolve_selection(chosen.select, read_layout(base), embeddings=chosen.embeddings, head=chosen.head)
-    return train(chosen, mix(chosen), base, read_base_info(base, "tiny"), selection, RunFolder(out), **options)
+    return write_corpus(tmp_path_factory.mktemp("data"))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +33,7 @@ def test_only_what_is_selected_is_saved_and_changes(
     corpus: Path, tiny_base: Path, tmp_path: Path, select: str, layers: set[int]
 ) -> None:
     record = run(recipe(corpus, tiny_base, select=select), tmp_path / "run")
-    trained = load_file(tmp_path / "run" / "trained" / "model.safetensors")
+    trained = trained_of(tmp_path / "run")
     base = load_file(tiny_base / "model.safetensors")
     assert set(trained) == set(record.selection.parameters)
     assert {int(name.split(".")[2]) for name in trained if ".layers." in name} == layers
@@ -149,8 +114,8 @@ def test_ctrl_c_keeps_a_checkpoint_and_resuming_gives_the_same_weights(
     assert "--resume" in (caught.value.hint or "")
     record = run(chosen, tmp_path / "parts", resume=True)
     assert record.steps == 6
-    whole = load_file(tmp_path / "whole" / "trained" / "model.safetensors")
-    parts = load_file(tmp_path / "parts" / "trained" / "model.safetensors")
+    whole = trained_of(tmp_path / "whole")
+    parts = trained_of(tmp_path / "parts")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     steps = [line for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines() if line]
     assert steps
@@ -198,7 +163,7 @@ def test_a_full_disk_is_told_and_the_run_can_go_on(
 def test_a_float16_base_trained_in_bfloat16_keeps_what_was_not_learned(corpus: Path, tmp_path: Path) -> None:
     base = make_tiny_base(tmp_path / "base", dtype="float16", layers=2)
     run(recipe(corpus, base, trained_dtype="bfloat16", learning_rate=1e-12, max_steps=1), tmp_path / "run")
-    trained = load_file(tmp_path / "run" / "trained" / "model.safetensors")
+    trained = trained_of(tmp_path / "run")
     original = load_file(base / "model.safetensors")
     assert all(torch.equal(tensor, original[name]) for name, tensor in trained.items())
     assert any(not torch.equal(original[name].bfloat16().half(), original[name]) for name in trained)

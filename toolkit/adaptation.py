@@ -46,12 +46,12 @@ def prepare(
 
     Raises:
         OutputError: if the run folder holds something already and this is not a continuation.
-        BaseModelError, SelectionError, CorpusError, RecipeError, HubError: naming what is wrong.
+        BaseModelError, SelectionError, MissingPartError, CorpusError, RecipeError, HubError: naming what is wrong.
     """
     from toolkit.delta import read_base_info
     from toolkit.pretrained import resolve_base
     from toolkit.selection import looks_at, read_layout, resolve_selection
-    from toolkit.training import mix
+    from toolkit.training import mix, preflight
 
     if not resume:
         refuse_existing(out)
@@ -74,6 +74,7 @@ def prepare(
             seed=recipe.seed,
             evidence=evidence_of(recipe, base, mixture, report=report),
         )
+    preflight(recipe, selection, layout)
     return Plan(recipe, run, base, base_info, selection, mixture)
 
 

@@ -26,7 +26,7 @@ REPORTED = (
 )
 OPTIONAL = {
     "peft": "LoRA: pip install 'cogsym-toolkit[lora]'",
-    "bitsandbytes": "8-bit AdamW: pip install 'cogsym-toolkit[8bit]'",
+    "bitsandbytes": "8-bit AdamW, frozen layers in 4 bits: pip install 'cogsym-toolkit[8bit]'",
     "unsloth": "faster training on NVIDIA: pip install 'cogsym-toolkit[unsloth]' in an environment of its own",
 }
 
@@ -61,6 +61,14 @@ def package_versions(names: tuple[str, ...] = REPORTED) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module of this name can be imported; it is not imported."""
+    try:
+        return find_spec(module) is not None
+    except ValueError:  # something stands in `sys.modules` under this name, but not as a module
+        return False
 
 
 def hardware() -> Hardware:
@@ -115,7 +123,7 @@ def _graphics_card() -> Part:
 
 
 def _comet() -> Part:
-    here = find_spec("comet") is not None
+    here = is_installed("comet")
     note = "" if here else "COMET scores: needs an environment of its own"
     return Part("unbabel-comet", "importable" if here else "-", here, optional=True, note=note)
 

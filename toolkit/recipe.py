@@ -76,6 +76,23 @@ class Recipe(_Strict):
     embeddings: bool | None = Field(default=None, description="train the embeddings; default: the method's rule")
     head: bool | None = Field(default=None, description="train the LM head; default: the method's rule")
     final_norm: bool = Field(default=False, description="train the norm before the LM head")
+    method: Literal["weights", "lora"] = Field(
+        default="weights", description="train the selected weights themselves, or LoRA adapters beside them"
+    )
+    lora_rank: int = Field(default=16, ge=1, description="rank of the adapters")
+    lora_alpha: int = Field(default=16, ge=1, description="adapters are scaled by alpha / rank")
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1, description="share of an adapter's inputs left out")
+    order: Literal["together", "front_then_rear", "rear_then_front"] = Field(
+        default="together",
+        description="train both ends of the selection at once, or one after the other, each for all epochs or steps, "
+        "with half of the memory for gradients and optimiser",
+    )
+    frozen: Literal["16bit", "4bit"] = Field(
+        default="16bit", description="4bit keeps the layers that do not train in NF4; needs bitsandbytes"
+    )
+    backend: Literal["auto", "transformers", "unsloth"] = Field(
+        default="auto", description="what trains; auto: unsloth where it is installed and there is a GPU"
+    )
 
     data: tuple[DataSource, ...] = Field(min_length=1, description="what teaches the language")
     replay: tuple[DataSource, ...] = Field(default=(), description="what keeps the languages that the base knows")
@@ -92,7 +109,11 @@ class Recipe(_Strict):
     micro_batch_size: int | None = Field(
         default=None, ge=1, description="examples per forward pass; default batch_size"
     )
-    learning_rate: float = Field(default=2e-5, gt=0, description="peak learning rate")
+    learning_rate: float = Field(
+        default_factory=lambda fields: usual_learning_rate(fields.get("method"), fields.get("select")),
+        gt=0,
+        description="peak learning rate; default 2e-5, for LoRA 2e-4, for a subnetwork 1e-4",
+    )
     schedule: Literal["cosine", "linear", "constant"] = Field(default="cosine", description="after the warm-up")
     warmup_share: float = Field(default=0.03, ge=0, lt=1, description="share of the steps that warm up")
     weight_decay: float = Field(default=0.0, ge=0)
@@ -117,11 +138,26 @@ class Recipe(_Strict):
         micro = self.micro_batch_size
         if micro is not None and self.batch_size % micro:
             raise ValueError(f"batch_size {self.batch_size} is not a multiple of micro_batch_size {micro}")
+        if self.method == "lora" and self.final_norm:
+            raise ValueError("final_norm: a norm can have no LoRA adapter; leave it out, or use method: weights")
+        adapters = [name for name in self.changes() if name.startswith("lora_")]
+        if self.method != "lora" and adapters:
+            raise ValueError(f"{adapters[0]} has no effect without method: lora")
         return self
 
     def changes(self) -> dict[str, Any]:
         """The fields that differ from their defaults."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        changes = self.model_dump(mode="json", exclude_defaults=True)
+        if self.learning_rate == usual_learning_rate(self.method, self.select):
+            changes.pop("learning_rate", None)
+        return changes
+
+
+def usual_learning_rate(method: str | None, select: str | None) -> float:
+    """The peak learning rate where a recipe names none; our choice where a paper's is not known."""
+    if method == "lora":
+        return 2e-4
+    return 1e-4 if (select or "").partition(":")[0] == "subnetwork" else 2e-5  # 1e-4: arXiv 2510.13580
 
 
 def read_recipe(path: Path, folder: Path | None = None) -> Recipe:

@@ -117,10 +117,18 @@ class TrainingRecord(Record):
     language: str
     base: BaseInfo
     selection: SelectionInfo
+    method: Literal["weights", "neurons", "lora"] = Field(
+        default="weights",
+        description="what trained: the selected tensors, some of their neurons, or LoRA adapters beside them",
+    )
+    trained_parameters: int | None = Field(
+        default=None, description="numbers that the optimiser could change; for LoRA those of the adapters"
+    )
+    backend: Literal["transformers", "unsloth"] = Field(default="transformers", description="what trained it")
     data: tuple[DataInfo, ...]
     recipe: dict[str, Any] = Field(description="every field of the recipe, local paths reduced to file names")
     recipe_changes: dict[str, Any] = Field(description="the recipe's fields that differ from the defaults")
-    steps: int
+    steps: int = Field(description="optimiser steps, over all phases where the ends trained one after the other")
     examples: int = Field(description="training examples after mixing, per epoch")
     too_long: int = Field(default=0, description="examples left out for their length")
     tokens: int = Field(description="tokens seen, padding not counted")

@@ -12,6 +12,7 @@
       records/               selection, training, delta, card;      |
                              evaluation/                            |
       samples/               evaluation samples, jsonl                |
+      adapter/               of a LoRA run, as peft saves it          |
       figures/               PNG                                     /
 """
 
@@ -41,10 +42,19 @@ class RunFolder:
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 
+    def phase_checkpoints(self, phase: str) -> Path:
+        """Folder of the checkpoints of one phase; an empty name is the only phase of a run."""
+        return self.checkpoints / phase
+
     @property
     def trained(self) -> Path:
         """Folder of the trained tensors, in safetensors."""
         return self.root / "trained"
+
+    @property
+    def adapter(self) -> Path:
+        """Folder of the LoRA adapter, where the run trained one."""
+        return self.root / "adapter"
 
     @property
     def tasks(self) -> Path:

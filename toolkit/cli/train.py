@@ -30,6 +30,14 @@ def train(
         str | None, typer.Option(help="Base instead of the recipe's: pocket, a folder, or a Hub id.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the recipe's.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="weights (of the selection themselves), or lora (adapters beside them).")
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="together, or one end after the other: front_then_rear, rear_then_front.")
+    ] = None,
+    frozen: Annotated[str | None, typer.Option(help="Layers that do not train: 16bit, or 4bit to save memory.")] = None,
+    backend: Annotated[str | None, typer.Option(help="auto, transformers, or unsloth.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would train; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -43,7 +51,8 @@ def train(
     if resume is not None:
         chosen, folder = reopen(resume), resume
     else:
-        chosen = _read(recipe, {"select": select, "base": base, "seed": seed})
+        instead = {"select": select, "base": base, "seed": seed, "method": method, "order": order}
+        chosen = _read(recipe, instead | {"frozen": frozen, "backend": backend})
         if to is None and not dry_run:
             raise RecipeError("where should the run go?", "add --out FOLDER")
         folder = to or Path()
@@ -65,7 +74,7 @@ def train(
 def train_with_bar(plan: Plan, work: Any, **options: Any) -> tuple[TrainingRecord, DeltaInfo]:
     """Run `train_delta` under a progress bar with loss, speed and time left."""
     with steps_progress() as progress:
-        task = progress.add_task(f"training {plan.recipe.select}", total=plan.recipe.max_steps, note="")
+        task = progress.add_task(f"training {plan.recipe.select}", total=None, note="")
 
         def report(step: Any) -> None:
             note = "" if step.loss is None else f"loss {step.loss:.2f}  {step.tokens_per_second or 0:,.0f} tokens/s"
@@ -78,7 +87,7 @@ def print_plan(plan: Plan) -> None:
     """Print what is about to happen."""
     from toolkit.cli.select import describe
 
-    selection = plan.selection
+    selection, recipe = plan.selection, plan.recipe
     parts = [describe(selection)]
     parts += ["embeddings"] * selection.embeddings + ["LM head"] * selection.head
     err.print(
@@ -86,6 +95,10 @@ def print_plan(plan: Plan) -> None:
         f"({selection.share:.0%}): {', '.join(parts)}",
         soft_wrap=True,
     )
+    if recipe.method == "lora":
+        err.print(f"method lora: adapters of rank {recipe.lora_rank} train beside these weights")
+    if recipe.order != "together":
+        err.print(f"order {recipe.order}: each end trains for all steps, with the other one frozen")
     for source in plan.mixture.sources:
         dropped = ", ".join(f"{count} left out: {reason}" for reason, count in source.dropped.items())
         use = "teaches" if source.role == "target" else "replays"
@@ -119,7 +132,7 @@ def _read(recipe: str | None, changes: dict[str, Any]) -> Recipe:
     # A recipe that comes with the toolkit has no data beside it: its files are looked for here.
     chosen = read_recipe(path, Path.cwd() if path.parent == FOLDER else None)
     changes = {key: value for key, value in changes.items() if value is not None}
-    return make_recipe(chosen.model_dump() | changes, where="the options") if changes else chosen
+    return make_recipe(chosen.model_dump(exclude_unset=True) | changes, where="the options") if changes else chosen
 
 
 def _show_dry_run(recipe: Recipe, as_json: bool) -> None:

@@ -19,6 +19,8 @@ PUBLISHED = (
     "delta.safetensors",
     "delta-*-of-*.safetensors",
     "delta.safetensors.index.json",
+    "adapter/adapter_config.json",
+    "adapter/adapter_model.safetensors",
     "records/*.json",
     "records/evaluation/*.json",
     "samples/*.jsonl",

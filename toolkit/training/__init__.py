@@ -1,6 +1,8 @@
 """From a base and a recipe to trained weights and a training record."""
 
 from toolkit.training.mixture import Mixture, mix
-from toolkit.training.train import TrainingStep, train
+from toolkit.training.preflight import preflight
+from toolkit.training.train import train
+from toolkit.training.watch import TrainingStep
 
-__all__ = ["Mixture", "TrainingStep", "mix", "train"]
+__all__ = ["Mixture", "TrainingStep", "mix", "preflight", "train"]

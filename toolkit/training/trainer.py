@@ -1,56 +1,32 @@
-"""transformers' Trainer, with checkpoints that hold the trained tensors alone and a stop that loses nothing."""
+"""transformers' Trainer, with checkpoints that hold what trains alone: the frozen weights are in the base already."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import signal
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
-from toolkit.errors import TrainingError
+from transformers import Trainer, TrainerState
 
 TRAINED_FILE = "trained.safetensors"
-
-
-@dataclass(frozen=True)
-class TrainingStep:
-    """What there is to show while training."""
-
-    step: int
-    steps: int
-    loss: float | None  # mean since the last report, in nats per token
-    tokens_per_second: float | None
+STATE_FILE = "trainer_state.json"  # Trainer writes it last, so where it is, the checkpoint is whole
 
 
 class PartialTrainer(Trainer):
-    """Saves and restores only the parameters that train: the frozen ones are in the base already."""
+    """Saves and restores only the parameters that train."""
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir or ".")
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(trained_tensors(self.model), folder / TRAINED_FILE)
+        save_file(trained_parameters(self.model), folder / TRAINED_FILE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        saved = load_file(Path(resume_from_checkpoint) / TRAINED_FILE)
-        whole: Any = model or self.model
-        live = dict(whole.named_parameters())
-        with torch.no_grad():
-            for name, tensor in saved.items():
-                live[name].copy_(tensor)
+        restore(model or self.model, Path(resume_from_checkpoint))
 
 
-def trained_tensors(model: Any) -> dict[str, torch.Tensor]:
-    """The parameters that train, on the CPU, by name."""
+def trained_parameters(model: Any) -> dict[str, torch.Tensor]:
+    """The parameters that train, on the CPU, by their names in the model."""
     return {
         name: parameter.detach().cpu().contiguous()
         for name, parameter in model.named_parameters()
@@ -58,77 +34,26 @@ def trained_tensors(model: Any) -> dict[str, torch.Tensor]:
     }
 
 
-class Watch(TrainerCallback):
-    """Writes metrics, reports progress, stops on a loss that is not finite, and turns Ctrl-C into a checkpoint."""
+def restore(model: Any, checkpoint: Path) -> TrainerState:
+    """Put the parameters of a checkpoint into the model; returns how far training had come."""
+    live = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, tensor in load_file(checkpoint / TRAINED_FILE).items():
+            live[name].copy_(tensor)
+    return TrainerState.load_from_json(str(checkpoint / STATE_FILE))
 
-    def __init__(self, metrics: Path, report: Callable[[TrainingStep], None] | None) -> None:
-        self.metrics = metrics
-        self.report = report
-        self.first_loss: float | None = None
-        self.last_loss: float | None = None
-        self.interrupted = False
-        self._previous: Any = None
-        self._mark = (time.monotonic(), 0)
-        self._speed: float | None = None
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        history = [entry for entry in state.log_history if "loss" in entry]
-        if history:
-            self.first_loss = history[0]["loss"]
-        self._mark = (time.monotonic(), state.num_input_tokens_seen)
-        try:
-            self._previous = signal.signal(signal.SIGINT, self._interrupt)
-        except ValueError:  # not in the main thread, where Ctrl-C does not arrive either
-            self._previous = None
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written whole."""
+    whole = [path for path in folder.glob("checkpoint-*") if (path / STATE_FILE).is_file()]
+    return max(whole, key=_step, default=None)
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self.restore_signal()
 
-    def restore_signal(self) -> None:
-        """Give Ctrl-C back to whoever had it."""
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
+def finished(folder: Path, steps: int) -> Path | None:
+    """The last checkpoint of a phase that came to its end, after so many steps; Trainer saves one there."""
+    newest = last_checkpoint(folder)
+    return newest if newest is not None and _step(newest) >= steps else None
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self.report is not None:
-            self.report(TrainingStep(state.global_step, state.max_steps, self.last_loss, self._speed))
-        if self.interrupted:
-            control.should_save = control.should_training_stop = True
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **_: Any,
-    ) -> None:
-        if not logs or "loss" not in logs:
-            return
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} at step {state.global_step}",
-                "lower `learning_rate`, or set `trained_dtype: float32`; the last good checkpoint is kept",
-            )
-        now, tokens = time.monotonic(), state.num_input_tokens_seen
-        self._speed = (tokens - self._mark[1]) / max(now - self._mark[0], 1e-9)
-        self._mark = (now, tokens)
-        self.first_loss = loss if self.first_loss is None else self.first_loss
-        self.last_loss = loss
-        line = {
-            "step": state.global_step,
-            "loss": loss,
-            "learning_rate": logs.get("learning_rate"),
-            "grad_norm": logs.get("grad_norm"),
-            "tokens": tokens,
-            "tokens_per_second": round(self._speed, 1),
-        }
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + os.linesep)
-
-    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
-        if self.interrupted:  # asked twice: stop at once
-            raise KeyboardInterrupt
-        self.interrupted = True
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])

@@ -1,0 +1,56 @@
+"""A recipe in the words of transformers' Trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import TrainingArguments
+
+from toolkit.recipe import Recipe
+from toolkit.training.dtypes import frozen_dtype, trained_dtype
+
+
+def steps_of(recipe: Recipe, examples: int) -> int:
+    """Optimiser steps of one phase."""
+    return recipe.max_steps or max(1, round(recipe.epochs * examples / recipe.batch_size))
+
+
+def training_arguments(recipe: Recipe, checkpoints: Path, examples: int) -> TrainingArguments:
+    """What Trainer needs to know for one phase.
+
+    Args:
+        checkpoints: folder to keep them in.
+        examples: how many there are after the too long ones are left out.
+    """
+    micro = recipe.micro_batch_size or recipe.batch_size
+    steps = steps_of(recipe, examples)
+    on_gpu = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=steps,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=recipe.batch_size // micro,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule,
+        warmup_steps=round(recipe.warmup_share * steps),
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        optim="adamw_bnb_8bit" if recipe.optimizer == "adamw_8bit" else "adamw_torch",
+        bf16=torch.bfloat16 in (trained_dtype(recipe), frozen_dtype(recipe)),  # autocast
+        use_cpu=not on_gpu,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        save_strategy="steps",
+        save_steps=recipe.checkpoint_steps,
+        save_total_limit=2,
+        logging_steps=max(1, min(10, steps // 20)),
+        logging_nan_inf_filter=False,
+        include_num_input_tokens_seen="non_padding",
+        remove_unused_columns=False,
+        dataloader_pin_memory=on_gpu,
+        disable_tqdm=True,
+        report_to=[],
+    )

@@ -1,0 +1,122 @@
+"""Watches a training run: metrics, progress, a loss that is not finite, and Ctrl-C that loses nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from toolkit.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """What there is to show while training."""
+
+    step: int
+    steps: int
+    loss: float | None  # mean since the last report, in nats per token
+    tokens_per_second: float | None
+
+
+class Watch(TrainerCallback):
+    """Writes metrics, reports progress, stops on a loss that is not finite, and turns Ctrl-C into a checkpoint.
+
+    Steps and tokens are counted over all phases of the run.
+    """
+
+    def __init__(self, metrics: Path, report: Callable[[TrainingStep], None] | None, *, steps: int) -> None:
+        self.metrics = metrics
+        self.report = report
+        self.steps = steps
+        self.steps_done = 0  # in the phases that are over
+        self.tokens_done = 0
+        self.first_loss: float | None = None
+        self.last_loss: float | None = None
+        self.interrupted = False
+        self._previous: Any = None
+        self._mark = (time.monotonic(), 0)
+        self._speed: float | None = None
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._remember(state)
+        self._mark = (time.monotonic(), state.num_input_tokens_seen)
+        try:
+            self._previous = signal.signal(signal.SIGINT, self._interrupt)
+        except ValueError:  # not in the main thread, where Ctrl-C does not arrive either
+            self._previous = None
+
+    def passed(self, state: TrainerState) -> None:
+        """A phase is over, now or before the run was stopped."""
+        self._remember(state)
+        self.steps_done += state.global_step
+        self.tokens_done += state.num_input_tokens_seen
+
+    def _remember(self, state: TrainerState) -> None:
+        """The losses that a phase logged before it was stopped."""
+        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+        if losses:
+            self.first_loss = losses[0] if self.first_loss is None else self.first_loss
+            self.last_loss = losses[-1]
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.restore_signal()
+
+    def restore_signal(self) -> None:
+        """Give Ctrl-C back to whoever had it."""
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if self.report is not None:
+            self.report(TrainingStep(self.steps_done + state.global_step, self.steps, self.last_loss, self._speed))
+        if self.interrupted:
+            control.should_save = control.should_training_stop = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        if not logs or "loss" not in logs:
+            return
+        loss = float(logs["loss"])
+        step = self.steps_done + state.global_step
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss} at step {step}",
+                "lower `learning_rate`, or set `trained_dtype: float32`; the last good checkpoint is kept",
+            )
+        now, tokens = time.monotonic(), state.num_input_tokens_seen
+        self._speed = (tokens - self._mark[1]) / max(now - self._mark[0], 1e-9)
+        self._mark = (now, tokens)
+        self.first_loss = loss if self.first_loss is None else self.first_loss
+        self.last_loss = loss
+        line = {
+            "step": step,
+            "loss": loss,
+            "learning_rate": logs.get("learning_rate"),
+            "grad_norm": logs.get("grad_norm"),
+            "tokens": self.tokens_done + tokens,
+            "tokens_per_second": round(self._speed, 1),
+        }
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + os.linesep)
+
+    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
+        if self.interrupted:  # asked twice: stop at once
+            raise KeyboardInterrupt
+        self.interrupted = True
