@@ -51,7 +51,7 @@ def prepare(
     from toolkit.delta import read_base_info
     from toolkit.pretrained import resolve_base
     from toolkit.selection import looks_at, read_layout, resolve_selection
-    from toolkit.training import mix, preflight
+    from toolkit.training import mix, preflight, wait_for_all
 
     if not resume:
         refuse_existing(out)
@@ -75,6 +75,7 @@ def prepare(
             evidence=evidence_of(recipe, base, mixture, report=report),
         )
     preflight(recipe, selection, layout)
+    wait_for_all()  # before the first of several processes writes into the folder that the others look at
     return Plan(recipe, run, base, base_info, selection, mixture)
 
 
@@ -129,18 +130,25 @@ def train_delta(
 ) -> tuple[TrainingRecord, DeltaInfo]:
     """Train as planned and leave the delta, its config and the records in the run folder.
 
-    The delta is found by comparing base and trained weights on disk, not by trusting the selection.
+    The delta is found by comparing base and trained weights on disk, not by trusting the selection. Of several
+    processes (`accelerate launch`), the one that leads writes, and all return the same.
     """
-    from toolkit.training import train
+    from toolkit.training import from_leader, leads, train
 
+    if leads():
+        _describe(plan)
+    training = train(
+        plan.recipe, plan.mixture, plan.base, plan.base_info, plan.selection, plan.run, report=report, resume=resume
+    )
+    return training, from_leader(lambda: make_delta(plan))
+
+
+def _describe(plan: Plan) -> None:
+    """Leave in the run folder what is about to be trained."""
     opening = f"cogsym train --recipe recipe.yaml --out {plan.run.root.name}"
     plan.run.root.mkdir(parents=True, exist_ok=True)
     write_recipe(plan.recipe, plan.run.recipe, opening=opening)
     plan.selection.write(plan.run.selection)
-    training = train(
-        plan.recipe, plan.mixture, plan.base, plan.base_info, plan.selection, plan.run, report=report, resume=resume
-    )
-    return training, make_delta(plan)
 
 
 def make_delta(plan: Plan) -> DeltaInfo:

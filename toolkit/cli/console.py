@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -24,8 +25,14 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+def let_one_speak() -> None:
+    """Keep silent in all but the first of several processes that train together."""
+    out.quiet = err.quiet = int(os.environ.get("RANK", "0")) > 0
+
+
 def report_error(error: CogsymError) -> None:
-    """Print an expected error and what to do about it, without a traceback."""
+    """Print an expected error and what to do about it, without a traceback; in whichever process it came up."""
+    err.quiet = False
     err.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
     if error.hint:
         err.print(f"[bold]hint:[/] {escape(error.hint)}", soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.console import err, out, quiet_libraries, ranking_progress, steps_progress
+from toolkit.cli.console import err, let_one_speak, out, quiet_libraries, ranking_progress, steps_progress
 from toolkit.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def train(
     Example: cogsym train --recipe llama-2-7b-jav --out runs/jav
     """
     quiet_libraries()
+    let_one_speak()
     from toolkit.adaptation import prepare, reopen, train_delta
 
     if resume is not None:

@@ -8,6 +8,7 @@ import torch
 from transformers import TrainingArguments
 
 from toolkit.recipe import Recipe
+from toolkit.training.distributed import accumulation_steps, micro_batch_size
 from toolkit.training.dtypes import frozen_dtype, trained_dtype
 
 
@@ -23,14 +24,13 @@ def training_arguments(recipe: Recipe, checkpoints: Path, examples: int) -> Trai
         checkpoints: folder to keep them in.
         examples: how many there are after the too long ones are left out.
     """
-    micro = recipe.micro_batch_size or recipe.batch_size
     steps = steps_of(recipe, examples)
     on_gpu = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=steps,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=recipe.batch_size // micro,
+        per_device_train_batch_size=micro_batch_size(recipe),
+        gradient_accumulation_steps=accumulation_steps(recipe),
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         warmup_steps=round(recipe.warmup_share * steps),
@@ -39,8 +39,7 @@ def training_arguments(recipe: Recipe, checkpoints: Path, examples: int) -> Trai
         optim="adamw_bnb_8bit" if recipe.optimizer == "adamw_8bit" else "adamw_torch",
         bf16=torch.bfloat16 in (trained_dtype(recipe), frozen_dtype(recipe)),  # autocast
         use_cpu=not on_gpu,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
+        ddp_find_unused_parameters=False,
         seed=recipe.seed,
         data_seed=recipe.seed,
         save_strategy="steps",

@@ -8,6 +8,7 @@ from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
 from toolkit.selection import ModelLayout
 from toolkit.training.backends import backend_of
+from toolkit.training.distributed import accumulation_steps, check_sharding
 from toolkit.training.phases import phases_of
 
 
@@ -16,6 +17,7 @@ def preflight(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> 
 
     Raises:
         MissingPartError: if a package or a GPU that the recipe asks for is missing.
+        RecipeError: if several processes cannot share the work.
         SelectionError: if the way of training and the selection contradict each other.
     """
     if recipe.optimizer == "adamw_8bit":
@@ -39,6 +41,8 @@ def preflight(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> 
                 "`method: lora` cannot adapt embeddings that are the LM head too, as they are in this base",
                 "set `embeddings: false` and `head: false`, or use `method: weights`",
             )
+    accumulation_steps(recipe)
+    check_sharding(recipe, selection)
     backend_of(recipe)
     phases_of(recipe, selection, layout)
 

@@ -7,7 +7,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,13 @@ from toolkit.training.arguments import steps_of, training_arguments
 from toolkit.training.backends import backend_of, load_to_train
 from toolkit.training.batches import ExampleDataset, pad
 from toolkit.training.curve import draw_loss_curve
+from toolkit.training.distributed import ShardedParameters, leads
 from toolkit.training.dtypes import trained_dtype
 from toolkit.training.methods import make_trainable, method_of
 from toolkit.training.mixture import Mixture
 from toolkit.training.phases import enter, phases_of
 from toolkit.training.preflight import preflight
-from toolkit.training.trained import count_trained, save_trained
+from toolkit.training.trained import TrainedTensor, count_trained, save_trained
 from toolkit.training.trainer import PartialTrainer, finished, last_checkpoint, restore
 from toolkit.training.watch import TrainingStep, Watch
 
@@ -48,6 +49,8 @@ def train(
     resume: bool = False,
 ) -> TrainingRecord:
     """Train, then save the trained tensors (in the base's dtype), a LoRA run's adapter, and the training record.
+
+    Of several processes (see distributed.py), the one that leads saves.
 
     Frozen weights get no gradient and no optimiser state; nothing is computed backwards below the lowest layer that
     trains. Ctrl-C saves a checkpoint first.
@@ -69,14 +72,15 @@ def train(
     phases = phases_of(recipe, selection, layout)
     model, tokenizer = load_to_train(recipe, selection, base)
     trained = make_trainable(model, recipe, selection)
+    n_trained, sharded = count_trained(trained), ShardedParameters(model, trained)
     if recipe.gradient_checkpointing and backend_of(recipe) == "transformers":
         checkpoint_activations(model)
     dataset = ExampleDataset(tokenizer, mixture.examples, recipe.max_tokens)
     run.root.mkdir(parents=True, exist_ok=True)
     checkpoints = [run.phase_checkpoints(phase.name) for phase in phases]
-    if not resume:
+    if not resume and leads():
         shutil.rmtree(run.checkpoints, ignore_errors=True)
-    if not any(map(last_checkpoint, checkpoints)):
+    if leads() and not any(map(last_checkpoint, checkpoints)):
         run.metrics.unlink(missing_ok=True)
 
     steps = steps_of(recipe, len(dataset))
@@ -87,21 +91,15 @@ def train(
         if done is not None:
             watch.passed(restore(model, done))
             continue
-        _train_phase(model, recipe, dataset, folder, watch)
+        _train_phase(model, recipe, dataset, folder, [watch, sharded])
 
-    save_trained(trained, base, run.trained)
-    if method_of(recipe, selection) == "lora":
-        from toolkit.training.lora import save_adapter
-
-        save_adapter(model, run.adapter, base_info.id)
-    draw_loss_curve(run.metrics, run.figures / "loss.png")
-    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    sharded.gather(model)
     record = TrainingRecord(
         language=recipe.language,
         base=base_info,
         selection=selection,
         method=method_of(recipe, selection),
-        trained_parameters=count_trained(trained),
+        trained_parameters=n_trained,
         backend=backend_of(recipe),
         data=mixture.sources,
         recipe=portable(recipe).model_dump(mode="json"),
@@ -119,18 +117,31 @@ def train(
         versions=package_versions((*REPORTED, *_used_packages(recipe))),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
-    record.write(run.training_record)
+    if leads():
+        _save(record, model, trained, base, run)
     return record
 
 
-def _train_phase(model: Any, recipe: Recipe, dataset: ExampleDataset, checkpoints: Path, watch: Watch) -> None:
-    """All steps of one phase, from its newest checkpoint where there is one."""
+def _save(record: TrainingRecord, model: Any, trained: Sequence[TrainedTensor], base: Path, run: RunFolder) -> None:
+    save_trained(trained, base, run.trained)
+    if record.method == "lora":
+        from toolkit.training.lora import save_adapter
+
+        save_adapter(model, run.adapter, record.base.id)
+    draw_loss_curve(run.metrics, run.figures / "loss.png")
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    record.write(run.training_record)
+
+
+def _train_phase(model: Any, recipe: Recipe, dataset: ExampleDataset, checkpoints: Path, callbacks: list[Any]) -> None:
+    """All steps of one phase, from its newest checkpoint where there is one; the first callback is the watch."""
+    watch: Watch = callbacks[0]
     trainer = PartialTrainer(
         model=model,
         args=training_arguments(recipe, checkpoints, len(dataset)),
         train_dataset=dataset,
         data_collator=pad,
-        callbacks=[watch],
+        callbacks=callbacks,
     )
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)

@@ -8,38 +8,44 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerState
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from toolkit.training.distributed import fill, whole
 
 TRAINED_FILE = "trained.safetensors"
 STATE_FILE = "trainer_state.json"  # Trainer writes it last, so where it is, the checkpoint is whole
 
 
 class PartialTrainer(Trainer):
-    """Saves and restores only the parameters that train."""
+    """Saves and restores only the parameters that train; its batches do not depend on the number of processes."""
 
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        folder = Path(output_dir or self.args.output_dir or ".")
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(trained_parameters(self.model), folder / TRAINED_FILE)
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        tensors = trained_parameters(self.model)  # in every process: shards are gathered
+        if self.args.should_save:
+            folder = Path(output_dir or self.args.output_dir or ".")
+            folder.mkdir(parents=True, exist_ok=True)
+            save_file(tensors, folder / TRAINED_FILE)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        dataset: Any = train_dataset or self.train_dataset
+        return LengthGroupedSampler(batch, lengths=list(dataset["length"]))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         restore(model or self.model, Path(resume_from_checkpoint))
 
 
 def trained_parameters(model: Any) -> dict[str, torch.Tensor]:
-    """The parameters that train, on the CPU, by their names in the model."""
-    return {
-        name: parameter.detach().cpu().contiguous()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
+    """The parameters that train, whole and on the CPU, by their names; empty in a process that does not lead."""
+    tensors = {name: whole(parameter) for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
 def restore(model: Any, checkpoint: Path) -> TrainerState:
     """Put the parameters of a checkpoint into the model; returns how far training had come."""
     live = dict(model.named_parameters())
-    with torch.no_grad():
-        for name, tensor in load_file(checkpoint / TRAINED_FILE).items():
-            live[name].copy_(tensor)
+    for name, tensor in load_file(checkpoint / TRAINED_FILE).items():
+        fill(live[name], tensor)
     return TrainerState.load_from_json(str(checkpoint / STATE_FILE))
 
 

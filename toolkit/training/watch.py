@@ -16,6 +16,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from toolkit.errors import TrainingError
+from toolkit.training.distributed import leads
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,9 @@ class Watch(TrainerCallback):
             "tokens": self.tokens_done + tokens,
             "tokens_per_second": round(self._speed, 1),
         }
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + os.linesep)
+        if leads():
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + os.linesep)
 
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self.interrupted:  # asked twice: stop at once

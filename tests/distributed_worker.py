@@ -1,0 +1,29 @@
+"""`cogsym ARGUMENTS` as one of several processes on a CPU, for test_training_distributed.py.
+
+accelerate shards parameters on accelerators only; PyTorch's FSDP2 also works over gloo on a CPU. With
+ACCELERATE_USE_FSDP set, this makes accelerate take the same way here as it takes on GPUs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from accelerate import state
+from accelerate.utils import DistributedType
+
+if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+    original = state.AcceleratorState.__init__
+
+    def init(self: Any, *arguments: Any, fsdp_plugin: Any = None, **options: Any) -> None:
+        original(self, *arguments, fsdp_plugin=fsdp_plugin, **options)
+        if fsdp_plugin is not None:
+            self.distributed_type, self.fsdp_plugin = DistributedType.FSDP, fsdp_plugin
+
+    state.AcceleratorState.__init__ = init
+
+if __name__ == "__main__":
+    from toolkit.cli import main
+
+    main(sys.argv[1:])

@@ -1,0 +1,128 @@
+"""toolkit/training/distributed.py: two processes, with data parallelism or sharded, learn what one learns."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import make_tiny_base
+from safetensors.torch import load_file
+
+from toolkit.delta import merge
+from toolkit.recipe import make_recipe
+from toolkit.run_folder import RunFolder
+
+WORKER = Path(__file__).with_name("distributed_worker.py")
+FSDP = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base, a corpus, and recipe.yaml."""
+    folder = tmp_path_factory.mktemp("distributed")
+    make_tiny_base(folder / "base", dtype="float32")
+    words = "eng jav\n" + "".join(f"one {i} house siji {i} omah\n" for i in range(40))
+    rows = [line.split(" ", 3) for line in words.splitlines()[1:]]
+    text = "eng\tjav\n" + "".join(f"{a} {b} {c}.\t{d}.\n" for a, b, c, d in rows)
+    (folder / "train.tsv").write_text(text, encoding="utf-8")
+    fields = {
+        "language": "jav", "base": "base", "data": [{"path": "train.tsv", "directions": ["eng>jav", "jav>eng"]}],
+        "prompt": "lines", "max_steps": 6, "batch_size": 8, "micro_batch_size": 4, "learning_rate": 1e-3,
+        "checkpoint_steps": 3, "select": "cogsym:2",
+    }  # fmt: skip
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(fields), encoding="utf-8")
+    return folder
+
+
+def cogsym(folder: Path, *arguments: str, processes: int, **environment: str) -> subprocess.CompletedProcess[str]:
+    launch = [sys.executable, str(WORKER)]
+    if processes > 1:
+        launch[1:1] = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    root = str(Path(__file__).parent.parent)
+    settings = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": root, "COLUMNS": "200"}
+    return subprocess.run(
+        [*launch, *arguments], cwd=folder, env=os.environ | settings | environment, capture_output=True, text=True,
+        timeout=250,
+    )  # fmt: skip
+
+
+def trained(folder: Path, run: str) -> dict[str, torch.Tensor]:
+    merge(RunFolder(folder / run).delta, folder / "base", folder / f"{run}-merged")
+    return load_file(folder / f"{run}-merged" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path) -> dict[str, torch.Tensor]:
+    done = cogsym(folder, "train", "--recipe", "recipe.yaml", "--out", "alone", processes=1)
+    assert done.returncode == 0, done.stderr
+    return trained(folder, "alone")
+
+
+@pytest.mark.parametrize(("name", "environment"), [("ddp", {}), ("fsdp", FSDP)])
+def test_two_processes_learn_what_one_learns(
+    folder: Path, alone: dict[str, torch.Tensor], name: str, environment: dict[str, str]
+) -> None:
+    done = cogsym(folder, "train", "--recipe", "recipe.yaml", "--out", name, processes=2, **environment)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"trained 6 steps", done.stdout)) == 1, "one process speaks"
+    base, together = load_file(folder / "base" / "model.safetensors"), trained(folder, name)
+    learned = max((alone[tensor] - base[tensor]).abs().max().item() for tensor in base)
+    apart = max((alone[tensor] - together[tensor]).abs().max().item() for tensor in base)
+    assert learned > 1e-3
+    assert apart < learned / 100, "sums in another order, and nothing else, may tell them apart"
+    assert RunFolder(folder / name).read_training().steps == 6
+
+
+@pytest.mark.parametrize(("name", "environment"), [("ddp", {}), ("fsdp", FSDP)])
+def test_two_processes_go_on_after_they_were_stopped(
+    folder: Path, alone: dict[str, torch.Tensor], name: str, environment: dict[str, str]
+) -> None:
+    run = f"{name}-stopped"
+    stop = {"COGSYM_TEST_STOP_AT": "4"}
+    done = cogsym(folder, "train", "--recipe", "recipe.yaml", "--out", run, processes=2, **environment, **stop)
+    assert done.returncode != 0
+    assert (folder / run / "checkpoints" / "checkpoint-3").is_dir()
+    done = cogsym(folder, "train", "--resume", run, processes=2, **environment)
+    assert done.returncode == 0, done.stderr
+    together = trained(folder, run)
+    apart = max((alone[tensor] - together[tensor]).abs().max().item() for tensor in alone)
+    assert apart < 1e-5
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from toolkit.errors import RecipeError
+    from toolkit.training.distributed import accumulation_steps, micro_batch_size
+
+    fields = yaml.safe_load((folder / "recipe.yaml").read_text())
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(RecipeError, match="not a multiple of 3 processes"):
+        accumulation_steps(make_recipe(fields))
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    whole = make_recipe(fields | {"micro_batch_size": None})
+    assert (micro_batch_size(whole), accumulation_steps(whole)) == (2, 1)
+
+
+@pytest.mark.parametrize("fields", [{"method": "lora"}, {"order": "front_then_rear"}, {"frozen": "4bit"}])
+def test_what_cannot_be_sharded_is_refused_before_training(
+    folder: Path, fields: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolkit.errors import RecipeError
+    from toolkit.selection import read_layout, resolve_selection
+    from toolkit.training.distributed import check_sharding
+
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    recipe = make_recipe(yaml.safe_load((folder / "recipe.yaml").read_text()) | fields)
+    selection = resolve_selection(recipe.select, read_layout(folder / "base"))
+    with pytest.raises(RecipeError, match=next(iter(fields.values()))):
+        check_sharding(recipe, selection)
