@@ -1,0 +1,82 @@
+"""Every way to train on a graphics card: each gives a delta, in the time and memory that it promises."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import training_speed
+from conftest import make_tiny_base
+from training_runs import recipe, write_corpus
+
+from toolkit.adaptation import prepare, train_delta
+from toolkit.delta import verify
+
+
+@pytest.fixture(autouse=True)
+def _card() -> None:
+    assert torch.cuda.is_available(), "tests/gpu needs an NVIDIA card"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "lora"},
+        {"order": "front_then_rear"},
+        {"order": "rear_then_front", "frozen": "4bit", "optimizer": "adamw_8bit"},
+        {"frozen": "4bit"},
+        {"frozen": "4bit", "method": "lora"},
+        {"gradient_checkpointing": True, "select": "rear:1"},
+        {"backend": "transformers"},
+    ],
+    ids=str,
+)
+def test_every_way_to_train_gives_a_delta_that_verifies(tmp_path: Path, changes: dict[str, Any]) -> None:
+    base = make_tiny_base(tmp_path / "base", width=64, inner=128)
+    (tmp_path / "data").mkdir()
+    chosen = recipe(write_corpus(tmp_path / "data"), base, **({"select": "cogsym:2", "max_steps": 10} | changes))
+    plan = prepare(chosen, tmp_path / "run")
+    training, _ = train_delta(plan)
+    assert training.final_loss < training.first_loss
+    assert verify(plan.run.delta, base, full=True)
+
+
+def test_unsloth_trains_the_same_selection(tmp_path: Path) -> None:
+    assert find_spec("unsloth"), "this test needs unsloth: pip install 'cogsym-toolkit[unsloth]'"
+    base = make_tiny_base(tmp_path / "base", width=64, inner=128)
+    (tmp_path / "data").mkdir()
+    corpus = write_corpus(tmp_path / "data")
+    deltas = {}
+    for backend in ("unsloth", "transformers"):
+        plan = prepare(recipe(corpus, base, select="cogsym:2", max_steps=10, backend=backend), tmp_path / backend)
+        training, deltas[backend] = train_delta(plan)
+        assert training.backend == backend
+        assert training.final_loss < training.first_loss
+        assert verify(plan.run.delta, base, full=True)
+    names = {backend: {tensor.name for tensor in delta.tensors} for backend, delta in deltas.items()}
+    assert names["unsloth"] == names["transformers"]
+
+
+@pytest.mark.timeout(600)
+def test_llama_2_7b_trains_in_the_time_and_memory_that_the_method_promises() -> None:
+    points = training_speed.main()["points"]
+
+    def of(name: str, what: str) -> float:
+        return statistics.median(point[what] for point in points if point["way"] == name)
+
+    def held(name: str) -> float:
+        return of(name, "peak_bytes") - of(name, "weights_bytes")  # gradients, optimiser, activations
+
+    assert of("cogsym:25%", "step_seconds") <= 0.80 * of("full", "step_seconds")
+    assert of("cogsym:25%", "step_seconds") <= 1.02 * of(training_speed.PLAIN, "step_seconds")
+    assert of("cogsym:25%", "peak_bytes") <= 24e9
+    assert of("cogsym:25%, 4-bit middle", "peak_bytes") <= 17e9
+    assert held("cogsym:25%, front alone") < held("cogsym:25%") < held("full")
