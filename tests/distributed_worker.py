@@ -23,7 +23,25 @@ if os.environ.get("ACCELERATE_USE_FSDP") == "true":
 
     state.AcceleratorState.__init__ = init
 
+
+def die_at(step: int) -> None:
+    """End this process at once when it comes to this step, as a power failure would."""
+    from toolkit.training.watch import Watch
+
+    proceed = Watch.on_step_end
+
+    def on_step_end(self: Any, args: Any, state: Any, control: Any, **options: Any) -> None:
+        if state.global_step == step:
+            os._exit(9)
+        proceed(self, args, state, control, **options)
+
+    Watch.on_step_end = on_step_end  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     from toolkit.cli import main
+
+    if "STOP_AT" in os.environ:
+        die_at(int(os.environ["STOP_AT"]))
 
     main(sys.argv[1:])

@@ -124,3 +124,22 @@ def test_what_a_job_cannot_do_is_said_before(recipe: Recipe, tmp_path: Path) -> 
     (tmp_path / "test.tsv").unlink()
     with pytest.raises(RecipeError, match="no file at"):
         plan_job(recipe, "org/jav")
+
+
+def test_the_dry_run_shows_what_would_be_sent_and_sends_nothing(
+    hub: HubServer, recipe: Recipe, shipped: dict[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from toolkit.cli import main
+    from toolkit.recipe import write_recipe
+
+    write_recipe(recipe, tmp_path / "mine.yaml", opening="cogsym train")
+    command = ["train", "--recipe", str(tmp_path / "mine.yaml"), "--on", "jobs", "--target", "org/jav", "--dry-run"]
+    with pytest.raises(SystemExit) as finished:
+        main(command)
+    assert finished.value.code in (None, 0)
+    said = capsys.readouterr().out
+    for part in ("a job of org on l4x1", "sends train.tsv", "runs cogsym publish run org/jav", "nothing was sent"):
+        assert part in said
+    assert TOKEN not in said
+    assert not hub.store.jobs
+    assert not shipped

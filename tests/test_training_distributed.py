@@ -89,7 +89,7 @@ def test_two_processes_go_on_after_they_were_stopped(
     folder: Path, alone: dict[str, torch.Tensor], name: str, environment: dict[str, str]
 ) -> None:
     run = f"{name}-stopped"
-    stop = {"COGSYM_TEST_STOP_AT": "4"}
+    stop = {"STOP_AT": "4"}
     done = cogsym(folder, "train", "--recipe", "recipe.yaml", "--out", run, processes=2, **environment, **stop)
     assert done.returncode != 0
     assert (folder / run / "checkpoints" / "checkpoint-3").is_dir()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
 
 from toolkit.cli.console import err, let_one_speak, out, quiet_libraries, ranking_progress, steps_progress
 from toolkit.errors import RecipeError
@@ -38,6 +39,11 @@ def train(
     ] = None,
     frozen: Annotated[str | None, typer.Option(help="Layers that do not train: 16bit, or 4bit to save memory.")] = None,
     backend: Annotated[str | None, typer.Option(help="auto, transformers, or unsloth.")] = None,
+    on: Annotated[str | None, typer.Option(help="jobs: train on a machine rented from the Hub; see --target.")] = None,
+    target: Annotated[str | None, typer.Option(help="With --on jobs: where to publish, org/name; org pays.")] = None,
+    flavor: Annotated[str, typer.Option(help="With --on jobs: the Hub's name for a kind of machine.")] = "l4x1",
+    timeout: Annotated[str, typer.Option(help="With --on jobs: end it after this, e.g. 90m or 8h.")] = "8h",
+    private: Annotated[bool, typer.Option("--private", help="With --on jobs: publish privately.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would train; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -54,6 +60,9 @@ def train(
     else:
         instead = {"select": select, "base": base, "seed": seed, "method": method, "order": order}
         chosen = _read(recipe, instead | {"frozen": frozen, "backend": backend})
+        if on is not None:
+            _train_on(on, chosen, target, flavor=flavor, timeout=timeout, private=private, dry_run=dry_run)
+            return
         if to is None and not dry_run:
             raise RecipeError("where should the run go?", "add --out FOLDER")
         folder = to or Path()
@@ -70,6 +79,27 @@ def train(
         return
     print_outcome(plan, training, delta)
     err.print(f"next: cogsym evaluate {folder}", style="dim")
+
+
+def _train_on(place: str, recipe: Recipe, target: str | None, *, dry_run: bool, **options: Any) -> None:
+    """Start a job on the Hub, or show what would be sent."""
+    from toolkit.hub import plan_job, start_job
+
+    if place != "jobs":
+        raise RecipeError(f"--on {place} is no place to train", "write --on jobs, or leave it out to train here")
+    if target is None:
+        raise RecipeError("where should the job publish what it trained?", "add --target org/name")
+    plan = plan_job(recipe, target, **options)
+    out.print(f"a job of {plan.namespace} on {plan.flavor}, ended after {plan.timeout} at the latest")
+    out.print(f"installs {', '.join(plan.dependencies)}, and gets your Hub token as a secret", markup=False)
+    for path in plan.files:
+        out.print(f"sends {path.name} ({decimal(path.stat().st_size)})", markup=False)
+    for command in plan.commands:
+        out.print(f"runs {command}", markup=False)
+    if dry_run:
+        out.print("dry run: nothing was sent", style="dim")
+        return
+    out.print(f"started: {start_job(plan)}", soft_wrap=True)
 
 
 def train_with_bar(plan: Plan, work: Any, **options: Any) -> tuple[TrainingRecord, DeltaInfo]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +100,8 @@ def start_job(plan: JobPlan, *, endpoint: str | None = None) -> str:
         recipe = Path(folder) / RECIPE_NAME
         write_recipe(portable(plan.recipe), recipe, opening=plan.commands[0])
         visibility = "private" if plan.private else "public"
-        with hub_errors("start a job", plan.target, writing=True):
+        with hub_errors("start a job", plan.target, writing=True), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the client calls its jobs experimental
             job = hub_client(endpoint).run_uv_job(
                 str(Path(job_script.__file__)),
                 # The client sends along every argument that is a file, and puts its new place there.
