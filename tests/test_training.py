@@ -228,7 +228,10 @@ def test_replay_has_its_share_and_directions_are_those_of_the_new_language(corpu
 
 def test_test_sentences_never_train(corpus: Path, tiny_base: Path) -> None:
     tests = [{"path": str(corpus / "test.tsv"), "directions": ["eng>jav"]}]
-    mixture = mix(recipe(corpus, tiny_base, evaluation=tests))
+    with pytest.raises(CorpusError, match=r"train.tsv: 5 of its rows share a sentence .* \(first: line 97\)") as caught:
+        mix(recipe(corpus, tiny_base, evaluation=tests))
+    assert "on_leak: drop" in (caught.value.hint or "")
+    mixture = mix(recipe(corpus, tiny_base, evaluation=tests, on_leak="drop"))
     assert mixture.sources[0].dropped == {"also in a test set": 5}
     held_out = {text for row in ROWS[95:120] for text in row}
     assert not any(sentence in example.prompt.split("\n")[0] for example in mixture.examples for sentence in held_out)

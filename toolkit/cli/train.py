@@ -14,7 +14,7 @@ from toolkit.errors import RecipeError
 if TYPE_CHECKING:
     from toolkit.adaptation import Plan
     from toolkit.recipe import Recipe
-    from toolkit.records import DeltaInfo, TrainingRecord
+    from toolkit.records import DeltaInfo, Identification, TrainingRecord
 
 
 def train(
@@ -90,6 +90,16 @@ def print_plan(plan: Plan) -> None:
             f"data {source.name}: {source.rows:,} rows, {use} {'-'.join(source.languages)}"
             + (f" ({dropped})" if dropped else "")
         )
+        for found in source.identified:
+            err.print(f"  {_identification(found)}", style="dim")
+
+
+def _identification(found: Identification) -> str:
+    """One line on what language identification made of one side of a source."""
+    if found.share is None:
+        return f"{found.language}: not identified (lid.176 does not know it)"
+    other = f"; {found.next_share:.0%} look like {found.next_best}" if found.next_share else ""
+    return f"{found.language}: {found.share:.0%} of {found.rows:,} rows look like it to lid.176{other}"
 
 
 def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> None:
@@ -128,7 +138,8 @@ def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
     selection = resolve_selection(
         recipe.select, layout, embeddings=recipe.embeddings, head=recipe.head, final_norm=recipe.final_norm
     )
-    paths = [source.path for source in (*recipe.data, *recipe.replay)] + [test.path for test in recipe.evaluation]
+    paths = [source.path for source in (*recipe.data, *recipe.replay) if source.path is not None]
+    paths += [test.path for test in recipe.evaluation]
     files = {path: Path(path).is_file() for path in paths}
     if as_json:
         out.print_json(json.dumps({"selection": selection.model_dump(), "data": files}))
@@ -136,4 +147,7 @@ def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
     print_selection(selection)
     for path, found in files.items():
         out.print(f"data {path}: {'found' if found else '[yellow]not there yet[/]'}", soft_wrap=True)
+    for source in (*recipe.data, *recipe.replay):
+        if source.hub is not None:
+            out.print(f"data {source.hub}: on the Hub, downloaded when training starts")
     out.print("dry run: nothing was written", style="dim")
