@@ -84,6 +84,15 @@ def test_the_other_direction_of_the_same_rows_is_no_repetition(tmp_path: Path) -
     assert [source.rows for source in mixture.sources] == [20, 20]
 
 
+def test_the_bare_sentences_of_each_language_are_at_hand(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("siji\nloro\n")
+    first, second = pairs(write_pairs(tmp_path / "a.tsv", PAIRS[:3])), {"path": str(tmp_path / "a.txt"), "kind": "text"}
+    texts = mix(recipe(first, second)).texts
+    assert texts["eng"][:] == [eng for eng, _ in PAIRS[:3]]
+    assert list(texts["jav"]) == [*(jav for _, jav in PAIRS[:3]), "siji", "loro"]
+    assert texts["jav"][-1] == "loro"
+
+
 def test_a_source_that_only_repeats_another_is_refused(tmp_path: Path) -> None:
     path = write_pairs(tmp_path / "a.tsv", PAIRS[:20])
     with pytest.raises(CorpusError, match=r"nothing left after cleaning \(20 x also in an earlier source\)"):

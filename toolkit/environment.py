@@ -87,6 +87,23 @@ def memory_bytes() -> int | None:
         return None
 
 
+def free_memory_bytes() -> int | None:
+    """Memory that training could take now: of the GPU, else of this machine and the limit of its container."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    control = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((control / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return free if limit == "max" else min(free, int(limit) - int(used))
+    except (OSError, ValueError):
+        return free
+
+
 def examine() -> Examination:
     """Look for everything the toolkit can use."""
     parts = [Part("python", platform.python_version(), True), Part("system", platform.platform(), True)]

@@ -28,6 +28,7 @@ def train(
         str | None, typer.Option(help="Base instead of the recipe's: pocket, a folder, or a Hub id.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the recipe's.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Train even if it looks too large for this machine.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would train; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -41,7 +42,7 @@ def train(
     if resume is not None:
         chosen, folder = reopen(resume), resume
     else:
-        chosen = _read(recipe, {"select": select, "base": base, "seed": seed})
+        chosen = read_chosen_recipe(recipe, {"select": select, "base": base, "seed": seed})
         if to is None and not dry_run:
             raise RecipeError("where should the run go?", "add --out FOLDER")
         folder = to or Path()
@@ -51,6 +52,7 @@ def train(
     plan = prepare(chosen, folder, resume=resume is not None)
     if not as_json:
         print_plan(plan)
+    _check_requirements(plan, force=force, quiet=as_json)
     training, delta = train_with_bar(plan, train_delta, resume=resume is not None)
     if as_json:
         out.print_json(json.dumps({"training": training.model_dump(), "delta": delta.model_dump()}, default=str))
@@ -94,6 +96,26 @@ def print_plan(plan: Plan) -> None:
             err.print(f"  {_identification(found)}", style="dim")
 
 
+def _check_requirements(plan: Plan, *, force: bool, quiet: bool) -> None:
+    """Print what the run needs, and refuse what cannot fit unless forced."""
+    from toolkit.cli.plan import print_requirements
+    from toolkit.selection import read_layout
+    from toolkit.training import refuse_what_cannot_fit, requirements
+
+    needs = requirements(
+        plan.recipe,
+        plan.base,
+        read_layout(plan.base),
+        plan.selection,
+        out=plan.run.root,
+        examples=plan.mixture.examples,
+    )
+    if not quiet:
+        print_requirements(needs)
+    if not force:
+        refuse_what_cannot_fit(needs)
+
+
 def _identification(found: Identification) -> str:
     """One line on what language identification made of one side of a source."""
     if found.share is None:
@@ -114,7 +136,8 @@ def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> Non
     )
 
 
-def _read(recipe: str | None, changes: dict[str, Any]) -> Recipe:
+def read_chosen_recipe(recipe: str | None, changes: dict[str, Any]) -> Recipe:
+    """The recipe of this name or file, with what the options change."""
     from toolkit.recipe import make_recipe, read_recipe
     from toolkit.recipes import FOLDER, find_recipe
 

@@ -65,6 +65,15 @@ def read_file(path: Path, suffixes: tuple[str, ...] = TABLE_SUFFIXES) -> Table:
     return Table(path.name, _json_lines(path))
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """The columns of a table, or the fields of its first row.
+
+    Raises:
+        CorpusError: if the file is missing or unreadable.
+    """
+    return next((tuple(row) for _, row in read_file(path).rows), ())
+
+
 def _open(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 

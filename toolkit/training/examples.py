@@ -77,3 +77,30 @@ class Examples(Sequence[Example]):
                 if group not in found and bool(((numbers >= start) & (numbers < start + len(part.rows))).any()):
                     found.add(group)
         return found
+
+
+class Texts(Sequence[str]):
+    """One side of the rows of some sources, source by source: the bare sentences of a language."""
+
+    def __init__(self, sides: Sequence[tuple[Shelf, str]] = ()) -> None:
+        self._sides = tuple(sides)  # rows, and the key of the text in them
+
+    def __add__(self, other: Texts) -> Texts:
+        return Texts(self._sides + other._sides)
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows, _ in self._sides)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = index + len(self) if index < 0 else index
+        for rows, key in self._sides:
+            if number < len(rows):
+                return rows[number][key]
+            number -= len(rows)
+        raise IndexError(index)

@@ -21,7 +21,7 @@ from toolkit.prompts import Example, Template
 from toolkit.recipe import DataSource, Recipe, TestSet
 from toolkit.records import DataInfo, Identification
 from toolkit.sentences import split_text
-from toolkit.training.examples import Part
+from toolkit.training.examples import Part, Texts
 
 TEXT = "text"  # the group of examples that are plain text: packed, with the loss on every token
 INSTRUCTIONS = "instructions"
@@ -38,6 +38,7 @@ class Gatherer:
     test_sentences: set[str]  # in comparable form
     draw: random.Random
     held_out: list[Part] = field(default_factory=list)
+    texts: dict[str, Texts] = field(default_factory=dict)  # of the sources so far, by language
     _earlier: Digests = field(default_factory=Digests)  # of the examples that sources so far have given
 
     def gather(self, source: DataSource, role: Literal["target", "replay"]) -> tuple[Part, DataInfo]:
@@ -88,6 +89,8 @@ class Gatherer:
                 for identity in reader.identities(row):
                     here.add(identity)
         self._earlier = _union(self._earlier, here)
+        for language in reader.languages:
+            self.texts[language] = self.texts.get(language, Texts()) + Texts([(rows, reader.key_of(language))])
         if held_out:
             self.held_out.append(reader.part(held_out))
         return reader.part(rows), DataInfo(
@@ -168,14 +171,17 @@ class _Reader:
         prompt = self.template.instruct(row["instruction"], row["input"])
         return Example(prompt, self.template.completion(row["output"]), group)
 
+    def key_of(self, language: str) -> str:
+        """The key of text in this language; of an instruction, the answer alone is sure to be in it."""
+        return {"parallel": language, "instructions": "output", "text": "text"}[self.source.kind]
+
     def identified(self, rows: Shelf) -> Iterable[Identification]:
         """Per language, what language identification makes of rows spread evenly over the source."""
         if not can_identify():
             return
         numbers = range(0, len(rows), -(-len(rows) // SAMPLE_ROWS))
         for language in self.languages:
-            key = {"parallel": language, "instructions": "output", "text": "text"}[self.source.kind]
-            yield identify((rows[number][key] for number in numbers), language)
+            yield identify((rows[number][self.key_of(language)] for number in numbers), language)
 
 
 def source_directions(source: DataSource | TestSet) -> tuple[Direction, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,17 +14,18 @@ from toolkit.errors import RecipeError
 from toolkit.prompts import get_template
 from toolkit.recipe import DataSource, Recipe, TestSet
 from toolkit.records import DataInfo
-from toolkit.training.examples import Examples, Part
+from toolkit.training.examples import Examples, Part, Texts
 from toolkit.training.gathering import Gatherer, languages_of, source_directions
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Examples in a shuffled order, and what each source gave."""
+    """Examples in a shuffled order, what each source gave, and the bare sentences of each language."""
 
     examples: Examples
     sources: tuple[DataInfo, ...]
     held_out: Examples  # never trained on; empty unless the recipe asks for them
+    texts: Mapping[str, Texts]
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -56,8 +57,7 @@ def mix(recipe: Recipe) -> Mixture:
         order = taught + _draw(known, wanted, draw)
         sources += known_sources
     draw.shuffle(order)  # type: ignore[arg-type]
-    held_out = Examples(gatherer.held_out)
-    return Mixture(Examples(parts, order), tuple(sources), held_out)
+    return Mixture(Examples(parts, order), tuple(sources), Examples(gatherer.held_out), gatherer.texts)
 
 
 def _collect(
