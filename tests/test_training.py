@@ -162,7 +162,7 @@ def test_a_checkpoint_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "trained.safetensors").touch()
         if whole:
-            (folder / "trainer_state.json").touch()
+            (folder / "trainer_state.json").write_text("{}")
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
     assert last_checkpoint(tmp_path / "none") is None
 

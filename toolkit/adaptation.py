@@ -92,13 +92,15 @@ def train_delta(
     The delta is found by comparing base and trained weights on disk, not by trusting the selection.
     """
     from toolkit.training import train
+    from toolkit.training.failures import explained
 
     opening = f"cogsym train --recipe recipe.yaml --out {plan.run.root.name}"
     plan.run.root.mkdir(parents=True, exist_ok=True)
     write_recipe(plan.recipe, plan.run.recipe, opening=opening)
-    training = train(
-        plan.recipe, plan.mixture, plan.base, plan.base_info, plan.selection, plan.run, report=report, resume=resume
-    )
+    with explained(lambda: 0):  # memory may be short before the first step
+        training = train(
+            plan.recipe, plan.mixture, plan.base, plan.base_info, plan.selection, plan.run, report=report, resume=resume
+        )
     return training, make_delta(plan)
 
 
@@ -136,4 +138,8 @@ def reopen(out: Path) -> Recipe:
     run = RunFolder(out)
     if not run.recipe.is_file():
         raise RecipeError(f"{out} holds no run to continue", "start one with --recipe")
+    if run.config.is_file() and not run.trained.exists():
+        raise RecipeError(
+            f"the run in {out} is finished", "measure it: cogsym evaluate RUN; or start another with --out"
+        )
     return read_recipe(run.recipe)

@@ -144,6 +144,13 @@ class Recipe(_Strict):
     )
     gradient_checkpointing: bool = Field(default=False, description="less memory, about a third slower")
     checkpoint_steps: int = Field(default=200, ge=1, description="steps between checkpoints to resume from")
+    keep_best: bool = Field(
+        default=False,
+        description="save the weights of the checkpoint with the lowest loss on the held-out rows, not the last ones",
+    )
+    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = Field(
+        default=(), description="where else to show the metrics while training"
+    )
     seed: int = Field(default=0, ge=0, description="of shuffling, mixing and dropout")
 
     @model_validator(mode="after")
@@ -156,6 +163,8 @@ class Recipe(_Strict):
         named += [test.directions for test in self.evaluation]
         for direction in (direction for directions in named for direction in directions):
             parse_direction(direction)
+        if self.keep_best and not self.held_out_share:
+            raise ValueError("keep_best needs held_out_share, so that there are rows to measure the loss on")
         micro = self.micro_batch_size
         if micro is not None and self.batch_size % micro:
             raise ValueError(f"batch_size {self.batch_size} is not a multiple of micro_batch_size {micro}")

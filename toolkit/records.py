@@ -23,8 +23,12 @@ class Record(BaseModel):
         """Write as JSON, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        os.replace(draft, path)
+        try:
+            draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            os.replace(draft, path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
         return path
 
     @classmethod
@@ -143,11 +147,16 @@ class TrainingRecord(Record):
     tokens: int = Field(description="tokens seen, padding not counted")
     first_loss: float
     final_loss: float
+    held_out_loss: float | None = Field(
+        default=None, description="of the saved weights on the rows kept from training; None where there were none"
+    )
     seconds: float
     peak_memory_bytes: int | None = None
     trained_dtype: str = Field(description="dtype in which trained weights were kept while training")
     hardware: Hardware
-    energy_kwh: float | None = None
+    energy_kwh: float | None = Field(
+        default=None, description="estimated by codecarbon; None where it was not there, or the run was resumed"
+    )
     versions: dict[str, str]
     date: str = Field(description="ISO 8601 date on which training ended")
 

@@ -28,6 +28,10 @@ def train(
         str | None, typer.Option(help="Base instead of the recipe's: pocket, a folder, or a Hub id.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the recipe's.")] = None,
+    report_to: Annotated[
+        list[str] | None,
+        typer.Option(help="Show metrics in tensorboard, wandb or trackio too; may come several times."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Train even if it looks too large for this machine.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would train; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -42,7 +46,9 @@ def train(
     if resume is not None:
         chosen, folder = reopen(resume), resume
     else:
-        chosen = read_chosen_recipe(recipe, {"select": select, "base": base, "seed": seed})
+        chosen = read_chosen_recipe(
+            recipe, {"select": select, "base": base, "seed": seed, "report_to": report_to or None}
+        )
         if to is None and not dry_run:
             raise RecipeError("where should the run go?", "add --out FOLDER")
         folder = to or Path()
@@ -120,7 +126,9 @@ def _identification(found: Identification) -> str:
     """One line on what language identification made of one side of a source."""
     if found.share is None:
         return f"{found.language}: not identified (lid.176 does not know it)"
-    other = f"; {found.next_share:.0%} look like {found.next_best}" if found.next_share else ""
+    other = (
+        f"; {found.next_share:.0%} look like {found.next_best}" if found.next_share and found.next_share >= 0.01 else ""
+    )
     return f"{found.language}: {found.share:.0%} of {found.rows:,} rows look like it to lid.176{other}"
 
 

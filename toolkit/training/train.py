@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import resource
 import shutil
 import sys
@@ -12,20 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import PrinterCallback, ProgressCallback, TrainingArguments
 
 from toolkit.delta.checkpoint import open_checkpoint
 from toolkit.environment import hardware, package_versions
-from toolkit.errors import MissingPartError, OutputError, TrainingError
+from toolkit.errors import MissingPartError, TrainingError
 from toolkit.recipe import Recipe, portable
 from toolkit.records import BaseInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
 from toolkit.training.batches import ExampleDataset, pad
 from toolkit.training.curve import draw_loss_curve
+from toolkit.training.energy import EnergyMeter
+from toolkit.training.failures import explained
+from toolkit.training.metrics import keep_metrics_until, read_metrics
 from toolkit.training.mixture import Mixture
+from toolkit.training.reporting import require_reporters, tensorboard_callbacks, trainer_reporters
 from toolkit.training.trainer import PartialTrainer, TrainingStep, Watch, trained_tensors
+
+TRAINED_WEIGHTS = "model.safetensors"
 
 
 def train(
@@ -48,7 +55,8 @@ def train(
         base: folder with the base's config, weights and tokenizer.
         selection: which weights train.
         report: called after each step.
-        resume: continue from the newest whole checkpoint in the run folder, where there is one.
+        resume: continue from the newest whole checkpoint in the run folder, where there is one; a run that was only
+            left without its delta is not trained again.
 
     Raises:
         TrainingError: if the run was interrupted, ran out of memory, or its loss is not finite.
@@ -56,29 +64,37 @@ def train(
     """
     from toolkit.pretrained import load_base
 
+    if resume and run.training_record.is_file() and (run.trained / TRAINED_WEIGHTS).is_file():
+        return run.read_training()
+    require_reporters(recipe)
     started = time.monotonic()
     model, tokenizer = load_base(base, dtype=frozen_dtype(recipe))
     _freeze_all_but(model, selection, trained_dtype(recipe))
     dataset = ExampleDataset(tokenizer, mixture.examples, recipe.max_tokens)
+    held_out = ExampleDataset(tokenizer, mixture.held_out, recipe.max_tokens) if mixture.held_out else None
     run.root.mkdir(parents=True, exist_ok=True)
     watch = Watch(run.metrics, report)
     trainer = PartialTrainer(
         model=model,
-        args=_arguments(recipe, run, len(dataset)),
+        args=_arguments(recipe, run, len(dataset), measures_loss=held_out is not None),
         train_dataset=dataset,
+        eval_dataset=held_out,
         data_collator=pad,
-        callbacks=[watch],
+        callbacks=[watch, *tensorboard_callbacks(recipe, run.tensorboard)],
     )
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
     checkpoint = last_checkpoint(run.checkpoints) if resume else None
     if checkpoint is None:
         run.metrics.unlink(missing_ok=True)
-    _run(trainer, watch, checkpoint)
-
-    save_trained(model, base, run.trained)
+    else:
+        keep_metrics_until(run.metrics, int(checkpoint.name.rpartition("-")[2]))
+    with EnergyMeter() as energy, explained(lambda: trainer.state.global_step):
+        _run(trainer, watch, checkpoint)
+        if recipe.keep_best and trainer.state.best_model_checkpoint:
+            trainer.load_trained(Path(trainer.state.best_model_checkpoint))
+        save_trained(model, base, run.trained)
     draw_loss_curve(run.metrics, run.figures / "loss.png")
-    shutil.rmtree(run.checkpoints, ignore_errors=True)
     record = TrainingRecord(
         language=recipe.language,
         base=base_info,
@@ -92,15 +108,26 @@ def train(
         tokens=trainer.state.num_input_tokens_seen,
         first_loss=watch.first_loss if watch.first_loss is not None else float("nan"),
         final_loss=watch.last_loss if watch.last_loss is not None else float("nan"),
+        held_out_loss=_held_out_loss(recipe, run),
         seconds=round(time.monotonic() - started, 1),
         peak_memory_bytes=_peak_memory_bytes(),
         trained_dtype=str(trained_dtype(recipe)).removeprefix("torch."),
         hardware=hardware(),
+        energy_kwh=energy.kwh if checkpoint is None else None,
         versions=package_versions(),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     record.write(run.training_record)
+    shutil.rmtree(run.checkpoints, ignore_errors=True)  # last, so that nothing that was trained is ever lost
     return record
+
+
+def _held_out_loss(recipe: Recipe, run: RunFolder) -> float | None:
+    """The loss of the saved weights on the held-out rows."""
+    losses = [line["held_out_loss"] for line in read_metrics(run.metrics) if "held_out_loss" in line]
+    if not losses:
+        return None
+    return float(min(losses) if recipe.keep_best else losses[-1])
 
 
 def save_trained(model: Any, base: Path, folder: Path) -> Path:
@@ -110,7 +137,7 @@ def save_trained(model: Any, base: Path, folder: Path) -> Path:
     was learned is added to the base's own weights, so that rounding on loading never shows up as a change.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "model.safetensors"
+    path = folder / TRAINED_WEIGHTS
     originals = open_checkpoint(base).tensors
     tensors = {}
     for name, trained in trained_tensors(model).items():
@@ -127,8 +154,16 @@ def save_trained(model: Any, base: Path, folder: Path) -> Path:
 
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written whole: its trainer state is the last file to appear."""
-    whole = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    whole = [path for path in folder.glob("checkpoint-*") if _is_json(path / "trainer_state.json")]
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def trained_dtype(recipe: Recipe) -> torch.dtype:
@@ -159,7 +194,7 @@ def _freeze_all_but(model: Any, selection: SelectionInfo, dtype: torch.dtype) ->
     model.config.use_cache = False
 
 
-def _arguments(recipe: Recipe, run: RunFolder, examples: int) -> TrainingArguments:
+def _arguments(recipe: Recipe, run: RunFolder, examples: int, *, measures_loss: bool) -> TrainingArguments:
     micro = recipe.micro_batch_size or recipe.batch_size
     steps = recipe.max_steps or max(1, round(recipe.epochs * examples / recipe.batch_size))
     on_gpu = torch.cuda.is_available()
@@ -186,13 +221,20 @@ def _arguments(recipe: Recipe, run: RunFolder, examples: int) -> TrainingArgumen
         save_strategy="steps",
         save_steps=recipe.checkpoint_steps,
         save_total_limit=2,
+        eval_strategy="steps" if measures_loss else "no",
+        eval_steps=recipe.checkpoint_steps if measures_loss else None,
+        per_device_eval_batch_size=micro,
+        prediction_loss_only=True,
+        metric_for_best_model="loss" if measures_loss else None,  # the best checkpoint is kept beside the last
+        greater_is_better=False if measures_loss else None,
         logging_steps=max(1, min(10, steps // 20)),
         logging_nan_inf_filter=False,
         include_num_input_tokens_seen="non_padding",
         remove_unused_columns=False,
         dataloader_pin_memory=on_gpu,
         disable_tqdm=True,
-        report_to=[],
+        report_to=trainer_reporters(recipe),
+        run_name=run.root.name,
     )
 
 
@@ -210,20 +252,6 @@ def require_bitsandbytes() -> None:
 def _run(trainer: PartialTrainer, watch: Watch, checkpoint: Path | None) -> None:
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except KeyboardInterrupt:
-        raise TrainingError(
-            f"stopped at once, at step {trainer.state.global_step}",
-            "`cogsym train --resume RUN` continues from the last checkpoint",
-        ) from None
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            f"out of memory at step {trainer.state.global_step}",
-            "lower `micro_batch_size` or `max_tokens`, set `gradient_checkpointing: true` or `optimizer: adamw_8bit`",
-        ) from error
-    except SafetensorError as error:
-        raise OutputError(
-            f"a checkpoint could not be written: {error}", "free some space, then `cogsym train --resume RUN`"
-        ) from error
     finally:
         watch.restore_signal()
     if watch.interrupted:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from toolkit.errors import TrainingError
+from toolkit.training.metrics import append_metrics
 
 TRAINED_FILE = "trained.safetensors"
 
@@ -41,9 +40,12 @@ class PartialTrainer(Trainer):
         save_file(trained_tensors(self.model), folder / TRAINED_FILE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        saved = load_file(Path(resume_from_checkpoint) / TRAINED_FILE)
-        whole: Any = model or self.model
-        live = dict(whole.named_parameters())
+        self.load_trained(Path(resume_from_checkpoint))
+
+    def load_trained(self, checkpoint: Path) -> None:
+        """Put the weights of a checkpoint into the model."""
+        saved = load_file(checkpoint / TRAINED_FILE)
+        live = dict(self.model.named_parameters())  # type: ignore[union-attr]
         with torch.no_grad():
             for name, tensor in saved.items():
                 live[name].copy_(tensor)
@@ -95,6 +97,8 @@ class Watch(TrainerCallback):
             self.report(TrainingStep(state.global_step, state.max_steps, self.last_loss, self._speed))
         if self.interrupted:
             control.should_save = control.should_training_stop = True
+        if control.should_save:
+            control.should_log = True  # so that no checkpoint of a broken state is written: see on_log
 
     def on_log(
         self,
@@ -104,12 +108,15 @@ class Watch(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
+        if logs and "eval_loss" in logs:
+            append_metrics(self.metrics, {"step": state.global_step, "held_out_loss": float(logs["eval_loss"])})
         if not logs or "loss" not in logs:
             return
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
+        loss, norm = float(logs["loss"]), float(logs.get("grad_norm") or 0.0)
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            what, value = ("loss", loss) if not math.isfinite(loss) else ("gradient's norm", norm)
             raise TrainingError(
-                f"the loss became {loss} at step {state.global_step}",
+                f"the {what} became {value} at step {state.global_step}",
                 "lower `learning_rate`, or set `trained_dtype: float32`; the last good checkpoint is kept",
             )
         now, tokens = time.monotonic(), state.num_input_tokens_seen
@@ -125,8 +132,7 @@ class Watch(TrainerCallback):
             "tokens": tokens,
             "tokens_per_second": round(self._speed, 1),
         }
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + os.linesep)
+        append_metrics(self.metrics, line)
 
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self.interrupted:  # asked twice: stop at once
