@@ -13,6 +13,7 @@ from toolkit.records import (
     DeltaInfo,
     EvaluationRecord,
     Hardware,
+    Identification,
     Score,
     SelectionInfo,
     TensorChange,
@@ -77,6 +78,11 @@ DATA = (
         fingerprint="2" * 64,
         licence="cc-by-sa-4.0",
         origin="human translation",
+        weight=2.5,
+        identified=(
+            Identification(language="eng", rows=500, share=0.992, next_best="id", next_share=0.008),
+            Identification(language="jav", rows=0, share=None),
+        ),
     ),
     DataInfo(
         name="oasst.json", kind="instructions", role="replay", languages=("eng",), rows=7_500, fingerprint="3" * 64

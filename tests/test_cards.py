@@ -394,3 +394,10 @@ def test_how_the_selection_trained_is_told(tmp_path: Path, training: dict[str, A
     assert text not in card_of(tmp_path / "plain")
     training = training | {"recipe": {"lora_rank": 8} | training.get("recipe", {})}
     assert text in card_of(tmp_path / "told", training=training)
+
+
+def test_the_card_says_how_sources_were_weighed_and_what_their_language_looked_like(tmp_path: Path) -> None:
+    card = card_of(tmp_path)
+    assert "parallel, drawn 2.5 times" in card
+    assert "- `nusax_train.csv`: `eng` 99% of 500 rows, `jav` not identified\n" in card
+    assert "- `alpaca_jav.json`: `jav`" not in card

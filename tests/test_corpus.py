@@ -74,7 +74,7 @@ def test_the_fingerprint_changes_with_any_row(tmp_path: Path) -> None:
         ("latin.tsv", b"eng\tjav\nok\tok ya\ncaf\xe9\tkopi\n", "latin.tsv, line 3: byte 4 is not UTF-8"),
         ("nul.tsv", b"eng\tjav\na\x00\tb\n", "nul.tsv, line 2: holds a NUL byte"),
         ("utf16.tsv", "eng\tjav\na\tb\n".encode("utf-16"), "utf16.tsv, line 1: byte 1 is not UTF-8"),
-        ("ragged.csv", "eng,jav\na,b\nc,d,e,f\n", "Expected 2 fields in line 3, saw 4"),
+        ("ragged.csv", "eng,jav\na,b\nc,d,e,f\n", "line 3 has 4 columns, the header 2"),
         ("broken.jsonl", '{"eng": "a"\n', "broken.jsonl is not a readable jsonl file"),
         ("same.tsv", "eng\tjav\na\ta\n", "nothing left after cleaning (1 x same text in two languages)"),
     ],

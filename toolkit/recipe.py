@@ -21,20 +21,58 @@ class _Strict(BaseModel):
 
 
 class DataSource(_Strict):
-    """One file of training data."""
+    """One source of training data: a file, or a data set on the Hub."""
 
-    path: str = Field(description="tsv, csv, json or jsonl file, relative to the recipe's folder")
-    kind: Literal["parallel", "instructions"] = Field(default="parallel", description="sentence pairs, or Alpaca rows")
+    path: str | None = Field(
+        default=None, description="tsv, csv, json, jsonl or (text) txt file, relative to the recipe's folder"
+    )
+    hub: str | None = Field(
+        default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="ORG/NAME of a data set on the Hub, instead of path"
+    )
+    config: str | None = Field(default=None, description="hub: which configuration of the data set")
+    split: str = Field(default="train", description="hub: which split")
+    revision: str | None = Field(default=None, description="hub: commit; pin it, so that the run can be repeated")
+    kind: Literal["parallel", "instructions", "text"] = Field(
+        default="parallel",
+        description="sentence pairs, Alpaca rows, or plain text (a document per line, or per block between blank "
+        "lines) that is packed to max_tokens with the loss on every token",
+    )
+    language: str | None = Field(
+        default=None, description="instructions and text: ISO 639-3 code; default the language to learn"
+    )
     columns: dict[str, str] = Field(
         default_factory=dict,
-        description="parallel: column of each language, {eng: english}; left out where columns are named by code",
+        description="parallel: column of each language, {eng: english}; left out where columns are named by code. "
+        "text: column of the text, {jav: body}; default `text`",
     )
     directions: tuple[str, ...] = Field(default=(), description="parallel: directions to train; default both")
     limit: int | None = Field(default=None, ge=1, description="rows to use, the first after shuffling by the seed")
+    weight: float = Field(
+        default=1.0, gt=0, le=100, description="how often its examples are drawn, relative to their number"
+    )
     licence: str | None = Field(default=None, description="licence of the data, as the card will print it")
     origin: Origin | None = Field(
         default=None, description="written, human translation, machine translation or phrasebook; the card warns by it"
     )
+
+    @model_validator(mode="after")
+    def _one_place_and_its_options(self) -> DataSource:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("a source is either a `path:` or a `hub:` data set, and one of them")
+        if self.path is not None:
+            for field in {"config", "split", "revision"} & self.model_fields_set:
+                if getattr(self, field) != type(self).model_fields[field].default:
+                    raise ValueError(f"`{field}` is for data sets on the Hub, and this source is a file")
+        if self.kind == "parallel" and self.language is not None:
+            raise ValueError("`language` is for instructions and text; sentence pairs have `directions`")
+        if self.kind != "parallel" and self.directions:
+            raise ValueError(f"`directions` are for sentence pairs, and this source is of kind {self.kind}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What records call it: the file's name or the Hub id."""
+        return self.hub or Path(self.path or "").name
 
 
 class TestSet(_Strict):
@@ -97,6 +135,16 @@ class Recipe(_Strict):
     data: tuple[DataSource, ...] = Field(min_length=1, description="what teaches the language")
     replay: tuple[DataSource, ...] = Field(default=(), description="what keeps the languages that the base knows")
     replay_share: float = Field(default=0.15, ge=0, lt=1, description="share of replay among the training examples")
+    on_leak: Literal["stop", "drop"] = Field(
+        default="stop",
+        description="training rows that share a sentence with a test set: stop before training, or leave them out",
+    )
+    held_out_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="share of the teaching rows kept from training to measure the loss on, chosen by their fingerprint",
+    )
     evaluation: tuple[TestSet, ...] = Field(default=(), description="test sets")
 
     prompt: str = Field(default="alpaca", description=f"wording: {' or '.join(TEMPLATES)}")
@@ -125,16 +173,27 @@ class Recipe(_Strict):
     )
     gradient_checkpointing: bool = Field(default=False, description="less memory, about a third slower")
     checkpoint_steps: int = Field(default=200, ge=1, description="steps between checkpoints to resume from")
+    keep_best: bool = Field(
+        default=False,
+        description="save the weights of the checkpoint with the lowest loss on the held-out rows, not the last ones",
+    )
+    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = Field(
+        default=(), description="where else to show the metrics while training"
+    )
     seed: int = Field(default=0, ge=0, description="of shuffling, mixing, dropout and what a selection draws")
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Recipe:
         get_language(self.language)
         get_template(self.prompt)
+        for source in (*self.data, *self.replay):
+            get_language(source.language or self.language)
         named = [source.directions for source in (*self.data, *self.replay)]
         named += [test.directions for test in self.evaluation]
         for direction in (direction for directions in named for direction in directions):
             parse_direction(direction)
+        if self.keep_best and not self.held_out_share:
+            raise ValueError("keep_best needs held_out_share, so that there are rows to measure the loss on")
         micro = self.micro_batch_size
         if micro is not None and self.batch_size % micro:
             raise ValueError(f"batch_size {self.batch_size} is not a multiple of micro_batch_size {micro}")
@@ -197,7 +256,7 @@ def resolve_paths(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(sources: Iterable[Any]) -> tuple[Any, ...]:
         resolved = []
         for source in sources:
-            update = {"path": str((folder / source.path).resolve())}
+            update = {} if source.path is None else {"path": str((folder / source.path).resolve())}
             if getattr(source, "shots_path", None):
                 update["shots_path"] = str((folder / source.shots_path).resolve())
             resolved.append(source.model_copy(update=update))
@@ -217,7 +276,7 @@ def portable(recipe: Recipe) -> Recipe:
     """The recipe as it may be published: file and folder names instead of this machine's paths."""
 
     def named(source: Any) -> Any:
-        update = {"path": Path(source.path).name}
+        update = {} if source.path is None else {"path": Path(source.path).name}
         if getattr(source, "shots_path", None):
             update["shots_path"] = Path(source.shots_path).name
         return source.model_copy(update=update)

@@ -23,8 +23,12 @@ class Record(BaseModel):
         """Write as JSON, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        os.replace(draft, path)
+        try:
+            draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            os.replace(draft, path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
         return path
 
     @classmethod
@@ -90,11 +94,23 @@ class SelectionInfo(Record):
         return self.trained_weights / self.total_weights
 
 
+class Identification(Record):
+    """What language identification made of one side of a source; it errs, most on short text and close relatives."""
+
+    language: str = Field(description="ISO 639-3 code of the language claimed")
+    rows: int = Field(description="rows looked at")
+    share: float | None = Field(
+        description="share identified as that language; None where the identification does not know it"
+    )
+    next_best: str | None = Field(default=None, description="code of what most other rows were taken for")
+    next_share: float | None = None
+
+
 class DataInfo(Record):
     """One source of training data, after cleaning."""
 
     name: str = Field(description="file name or Hub id, never a local path")
-    kind: Literal["parallel", "instructions"]
+    kind: Literal["parallel", "instructions", "text"]
     role: Literal["target", "replay"] = Field(description="teaches the new language, or keeps a known one")
     languages: tuple[str, ...] = Field(description="ISO 639-3 codes")
     rows: int = Field(description="rows used")
@@ -102,6 +118,11 @@ class DataInfo(Record):
     fingerprint: str = Field(description="sha256 over the used rows")
     licence: str | None = None
     origin: Origin | None = Field(default=None, description="how the text came to be, where known")
+    weight: float = Field(default=1.0, description="how often its examples were drawn, relative to their number")
+    held_out: int = Field(default=0, description="rows kept from training, on which the loss was measured")
+    identified: tuple[Identification, ...] = Field(
+        default=(), description="per language, what language identification made of it; empty where it was not run"
+    )
 
 
 class Hardware(Record):
@@ -134,11 +155,16 @@ class TrainingRecord(Record):
     tokens: int = Field(description="tokens seen, padding not counted")
     first_loss: float
     final_loss: float
+    held_out_loss: float | None = Field(
+        default=None, description="of the saved weights on the rows kept from training; None where there were none"
+    )
     seconds: float
     peak_memory_bytes: int | None = None
     trained_dtype: str = Field(description="dtype in which trained weights were kept while training")
     hardware: Hardware
-    energy_kwh: float | None = None
+    energy_kwh: float | None = Field(
+        default=None, description="estimated by codecarbon; None where it was not there, or the run was resumed"
+    )
     versions: dict[str, str]
     date: str = Field(description="ISO 8601 date on which training ended")
 

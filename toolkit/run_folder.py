@@ -3,6 +3,7 @@
     run/
       recipe.yaml            everything that determines the run
       metrics.jsonl          one line per logged training step
+      tensorboard/           the same for TensorBoard, where asked for; not published
       checkpoints/           to resume from; not published
       trained/               the trained tensors, until the delta is made; not published
       tasks/                 lm-eval tasks and their test data; not published
@@ -37,6 +38,10 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         return self.root / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.root / "tensorboard"
 
     @property
     def checkpoints(self) -> Path:

@@ -80,7 +80,7 @@ def quiet_libraries() -> None:
     import logging
     import warnings
 
-    for name in ("bitsandbytes", "torch.distributed.elastic"):
+    for name in ("bitsandbytes", "codecarbon", "torch.distributed.elastic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"(torch|transformers|accelerate|datasets)\..*")
 

@@ -15,7 +15,7 @@ from toolkit.errors import RecipeError
 if TYPE_CHECKING:
     from toolkit.adaptation import Plan
     from toolkit.recipe import Recipe
-    from toolkit.records import DeltaInfo, TrainingRecord
+    from toolkit.records import DeltaInfo, Identification, TrainingRecord
 
 
 def train(
@@ -39,6 +39,11 @@ def train(
     ] = None,
     frozen: Annotated[str | None, typer.Option(help="Layers that do not train: 16bit, or 4bit to save memory.")] = None,
     backend: Annotated[str | None, typer.Option(help="auto, transformers, or unsloth.")] = None,
+    report_to: Annotated[
+        list[str] | None,
+        typer.Option(help="Show metrics in tensorboard, wandb or trackio too; may come several times."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Train even if it looks too large for this machine.")] = False,
     on: Annotated[str | None, typer.Option(help="jobs: train on a machine rented from the Hub; see --target.")] = None,
     target: Annotated[str | None, typer.Option(help="With --on jobs: where to publish, org/name; org pays.")] = None,
     flavor: Annotated[str, typer.Option(help="With --on jobs: the Hub's name for a kind of machine.")] = "l4x1",
@@ -58,8 +63,9 @@ def train(
     if resume is not None:
         chosen, folder = reopen(resume), resume
     else:
-        instead = {"select": select, "base": base, "seed": seed, "method": method, "order": order}
-        chosen = _read(recipe, instead | {"frozen": frozen, "backend": backend})
+        instead: dict[str, Any] = {"select": select, "base": base, "seed": seed, "method": method, "order": order}
+        instead |= {"frozen": frozen, "backend": backend, "report_to": report_to or None}
+        chosen = read_chosen_recipe(recipe, instead)
         if on is not None:
             _train_on(on, chosen, target, flavor=flavor, timeout=timeout, private=private, dry_run=dry_run)
             return
@@ -73,6 +79,7 @@ def train(
         plan = prepare(chosen, folder, resume=resume is not None, report=report)
     if not as_json:
         print_plan(plan)
+    _check_requirements(plan, force=force, quiet=as_json)
     training, delta = train_with_bar(plan, train_delta, resume=resume is not None)
     if as_json:
         out.print_json(json.dumps({"training": training.model_dump(), "delta": delta.model_dump()}, default=str))
@@ -137,6 +144,38 @@ def print_plan(plan: Plan) -> None:
             f"data {source.name}: {source.rows:,} rows, {use} {'-'.join(source.languages)}"
             + (f" ({dropped})" if dropped else "")
         )
+        for found in source.identified:
+            err.print(f"  {_identification(found)}", style="dim")
+
+
+def _check_requirements(plan: Plan, *, force: bool, quiet: bool) -> None:
+    """Print what the run needs, and refuse what cannot fit unless forced."""
+    from toolkit.cli.plan import print_requirements
+    from toolkit.selection import read_layout
+    from toolkit.training import refuse_what_cannot_fit, requirements
+
+    needs = requirements(
+        plan.recipe,
+        plan.base,
+        read_layout(plan.base),
+        plan.selection,
+        out=plan.run.root,
+        examples=plan.mixture.examples,
+    )
+    if not quiet:
+        print_requirements(needs)
+    if not force:
+        refuse_what_cannot_fit(needs)
+
+
+def _identification(found: Identification) -> str:
+    """One line on what language identification made of one side of a source."""
+    if found.share is None:
+        return f"{found.language}: not identified (lid.176 does not know it)"
+    other = (
+        f"; {found.next_share:.0%} look like {found.next_best}" if found.next_share and found.next_share >= 0.01 else ""
+    )
+    return f"{found.language}: {found.share:.0%} of {found.rows:,} rows look like it to lid.176{other}"
 
 
 def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> None:
@@ -151,7 +190,8 @@ def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> Non
     )
 
 
-def _read(recipe: str | None, changes: dict[str, Any]) -> Recipe:
+def read_chosen_recipe(recipe: str | None, changes: dict[str, Any]) -> Recipe:
+    """The recipe of this name or file, with what the options change."""
     from toolkit.recipe import make_recipe, read_recipe
     from toolkit.recipes import FOLDER, find_recipe
 
@@ -182,7 +222,8 @@ def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
             final_norm=recipe.final_norm,
             seed=recipe.seed,
         )
-    paths = [source.path for source in (*recipe.data, *recipe.replay)] + [test.path for test in recipe.evaluation]
+    paths = [source.path for source in (*recipe.data, *recipe.replay) if source.path is not None]
+    paths += [test.path for test in recipe.evaluation]
     files = {path: Path(path).is_file() for path in paths}
     if as_json:
         planned = selection.model_dump(mode="json") if selection else None
@@ -194,4 +235,7 @@ def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
         print_selection(selection)
     for path, found in files.items():
         out.print(f"data {path}: {'found' if found else '[yellow]not there yet[/]'}", soft_wrap=True)
+    for source in (*recipe.data, *recipe.replay):
+        if source.hub is not None:
+            out.print(f"data {source.hub}: on the Hub, downloaded when training starts")
     out.print("dry run: nothing was written", style="dim")

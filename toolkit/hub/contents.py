@@ -33,7 +33,7 @@ PUBLISHED = (
     "USE_POLICY.md",
 )
 # What belongs to a run and stays at home; anything else that is left out is reported.
-_AT_HOME = ("recipe.yaml", "metrics.jsonl", "checkpoints", "trained", "tasks")
+_AT_HOME = ("recipe.yaml", "metrics.jsonl", "tensorboard", "checkpoints", "trained", "tasks")
 _READ_BYTES = 1 << 20
 
 

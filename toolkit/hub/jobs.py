@@ -70,7 +70,8 @@ def plan_job(
         raise HubError(f"'{target}' is a folder, and a job can publish to the Hub alone", "write org/name")
     if Path(recipe.base).is_absolute():
         raise RecipeError(f"the base {recipe.base} is on this machine alone", "name a base on the Hub, or pocket")
-    paths = [source.path for source in (*recipe.data, *recipe.replay)] + [test.path for test in recipe.evaluation]
+    paths = [source.path for source in (*recipe.data, *recipe.replay) if source.path is not None]
+    paths += [test.path for test in recipe.evaluation]
     paths += [test.shots_path for test in recipe.evaluation if test.shots_path]
     files = tuple(dict.fromkeys(Path(path) for path in paths))
     missing = [path for path in files if not path.is_file()]

@@ -2,8 +2,21 @@
 
 from toolkit.training.distributed import from_leader, leads, wait_for_all
 from toolkit.training.mixture import Mixture, mix
+from toolkit.training.needs import Requirements, refuse_what_cannot_fit, requirements
 from toolkit.training.preflight import preflight
 from toolkit.training.train import train
 from toolkit.training.watch import TrainingStep
 
-__all__ = ["Mixture", "TrainingStep", "from_leader", "leads", "mix", "preflight", "train", "wait_for_all"]
+__all__ = [
+    "Mixture",
+    "Requirements",
+    "TrainingStep",
+    "from_leader",
+    "leads",
+    "mix",
+    "preflight",
+    "refuse_what_cannot_fit",
+    "requirements",
+    "train",
+    "wait_for_all",
+]

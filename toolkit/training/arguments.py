@@ -10,6 +10,7 @@ from transformers import TrainingArguments
 from toolkit.recipe import Recipe
 from toolkit.training.distributed import accumulation_steps, micro_batch_size
 from toolkit.training.dtypes import frozen_dtype, trained_dtype
+from toolkit.training.reporting import trainer_reporters
 
 
 def steps_of(recipe: Recipe, examples: int) -> int:
@@ -17,12 +18,16 @@ def steps_of(recipe: Recipe, examples: int) -> int:
     return recipe.max_steps or max(1, round(recipe.epochs * examples / recipe.batch_size))
 
 
-def training_arguments(recipe: Recipe, checkpoints: Path, examples: int) -> TrainingArguments:
+def training_arguments(
+    recipe: Recipe, checkpoints: Path, examples: int, *, measures_loss: bool, name: str
+) -> TrainingArguments:
     """What Trainer needs to know for one phase.
 
     Args:
         checkpoints: folder to keep them in.
         examples: how many there are after the too long ones are left out.
+        measures_loss: whether there are rows held out on which the loss is measured at every checkpoint.
+        name: of the run, where it is reported.
     """
     steps = steps_of(recipe, examples)
     on_gpu = torch.cuda.is_available()
@@ -45,11 +50,18 @@ def training_arguments(recipe: Recipe, checkpoints: Path, examples: int) -> Trai
         save_strategy="steps",
         save_steps=recipe.checkpoint_steps,
         save_total_limit=2,
+        eval_strategy="steps" if measures_loss else "no",
+        eval_steps=recipe.checkpoint_steps if measures_loss else None,
+        per_device_eval_batch_size=micro_batch_size(recipe),
+        prediction_loss_only=True,
+        metric_for_best_model="loss" if measures_loss else None,  # the best checkpoint is kept beside the last
+        greater_is_better=False if measures_loss else None,
         logging_steps=max(1, min(10, steps // 20)),
         logging_nan_inf_filter=False,
         include_num_input_tokens_seen="non_padding",
         remove_unused_columns=False,
         dataloader_pin_memory=on_gpu,
         disable_tqdm=True,
-        report_to=[],
+        report_to=trainer_reporters(recipe),
+        run_name=name,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from toolkit.training.metrics import read_metrics
 
 INK = "#7a7f87"  # a grey that contrasts with white and with near-black
 
@@ -12,11 +13,16 @@ def draw_loss_curve(metrics: Path, picture: Path) -> Path:
     """Draw loss against step, from the JSON lines in `metrics`, as a transparent PNG."""
     from matplotlib.figure import Figure
 
-    lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines() if line.strip()]
-    points = {line["step"]: line["loss"] for line in lines}  # a resumed run logs some steps again
+    lines = read_metrics(metrics)
+    points = {line["step"]: line["loss"] for line in lines if "loss" in line}
+    held_out = {line["step"]: line["held_out_loss"] for line in lines if "held_out_loss" in line}
     figure = Figure(figsize=(6, 3), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(sorted(points), [points[step] for step in sorted(points)], color="#2f81c6", linewidth=2)
+    axes.plot(sorted(points), [points[step] for step in sorted(points)], color="#2f81c6", linewidth=2, label="training")
+    if held_out:
+        steps = sorted(held_out)
+        axes.plot(steps, [held_out[step] for step in steps], color="#c6722f", linewidth=2, marker="o", label="held out")
+        axes.legend(labelcolor=INK, frameon=False)
     axes.set_xlabel("step", color=INK)
     axes.set_ylabel("loss, nats per token", color=INK)
     axes.set_ylim(bottom=0)

@@ -10,6 +10,7 @@ from toolkit.selection import ModelLayout
 from toolkit.training.backends import backend_of
 from toolkit.training.distributed import accumulation_steps, check_sharding
 from toolkit.training.phases import phases_of
+from toolkit.training.reporting import require_reporters
 
 
 def preflight(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> None:
@@ -41,6 +42,7 @@ def preflight(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> 
                 "`method: lora` cannot adapt embeddings that are the LM head too, as they are in this base",
                 "set `embeddings: false` and `head: false`, or use `method: weights`",
             )
+    require_reporters(recipe)
     accumulation_steps(recipe)
     check_sharding(recipe, selection)
     backend_of(recipe)

@@ -7,16 +7,15 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import PrinterCallback, ProgressCallback
+from transformers import PrinterCallback, ProgressCallback, TrainerState
 
 from toolkit.environment import REPORTED, hardware, package_versions
-from toolkit.errors import OutputError, TrainingError
+from toolkit.errors import TrainingError
 from toolkit.recipe import Recipe, portable
 from toolkit.records import BaseInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
@@ -28,12 +27,16 @@ from toolkit.training.batches import ExampleDataset, pad
 from toolkit.training.curve import draw_loss_curve
 from toolkit.training.distributed import ShardedParameters, leads
 from toolkit.training.dtypes import trained_dtype
+from toolkit.training.energy import EnergyMeter
+from toolkit.training.failures import explained
 from toolkit.training.methods import make_trainable, method_of
+from toolkit.training.metrics import keep_metrics_until, read_metrics
 from toolkit.training.mixture import Mixture
 from toolkit.training.phases import enter, phases_of
 from toolkit.training.preflight import preflight
-from toolkit.training.trained import TrainedTensor, count_trained, save_trained
-from toolkit.training.trainer import PartialTrainer, finished, last_checkpoint, restore
+from toolkit.training.reporting import tensorboard_callbacks
+from toolkit.training.trained import count_trained, save_trained
+from toolkit.training.trainer import PartialTrainer, finished, last_checkpoint, restore, steps_at
 from toolkit.training.watch import TrainingStep, Watch
 
 
@@ -53,7 +56,7 @@ def train(
     Of several processes (see distributed.py), the one that leads saves.
 
     Frozen weights get no gradient and no optimiser state; nothing is computed backwards below the lowest layer that
-    trains. Ctrl-C saves a checkpoint first.
+    trains. Ctrl-C saves a checkpoint first. Resuming a run that was trained to its end returns its record.
 
     Args:
         base: folder with the base's config, weights and tokenizer.
@@ -66,6 +69,8 @@ def train(
         CorpusError, BaseModelError: if data or base cannot be used.
         MissingPartError, SelectionError: if the recipe asks for what this machine or the selection cannot give.
     """
+    if resume and run.training_record.is_file() and any(run.trained.glob("*.safetensors")):
+        return run.read_training()
     started = time.monotonic()
     layout = read_layout(base)
     preflight(recipe, selection, layout)
@@ -76,24 +81,36 @@ def train(
     if recipe.gradient_checkpointing and backend_of(recipe) == "transformers":
         checkpoint_activations(model)
     dataset = ExampleDataset(tokenizer, mixture.examples, recipe.max_tokens)
+    held_out = ExampleDataset(tokenizer, mixture.held_out, recipe.max_tokens) if mixture.held_out else None
     run.root.mkdir(parents=True, exist_ok=True)
     checkpoints = [run.phase_checkpoints(phase.name) for phase in phases]
     if not resume and leads():
         shutil.rmtree(run.checkpoints, ignore_errors=True)
-    if leads() and not any(map(last_checkpoint, checkpoints)):
-        run.metrics.unlink(missing_ok=True)
-
     steps = steps_of(recipe, len(dataset))
-    watch = Watch(run.metrics, report, steps=steps * len(phases))
-    for phase, folder in zip(phases, checkpoints, strict=True):
-        enter(phase, trained)
-        done = finished(folder, steps)
-        if done is not None:
-            watch.passed(restore(model, done))
-            continue
-        _train_phase(model, recipe, dataset, folder, [watch, sharded])
+    resumed = any(map(last_checkpoint, checkpoints))
+    if leads():
+        keep_metrics_until(run.metrics, sum(map(steps_at, checkpoints)))
 
-    sharded.gather(model)
+    watch = Watch(run.metrics, report, steps=steps * len(phases))
+    with EnergyMeter() as energy, explained(lambda: watch.step):
+        for phase, folder in zip(phases, checkpoints, strict=True):
+            enter(phase, trained)
+            done = finished(folder, steps)
+            if done is None:
+                callbacks = [sharded, *tensorboard_callbacks(recipe, run.tensorboard)]
+                state = _train_phase(model, recipe, dataset, held_out, folder, watch, callbacks, run.root.name)
+            else:
+                state = restore(model, done)
+            watch.passed(state)
+            if recipe.keep_best and state.best_model_checkpoint:
+                restore(model, folder / Path(state.best_model_checkpoint).name)
+        sharded.gather(model)
+        if leads():
+            save_trained(trained, base, run.trained)
+            if method_of(recipe, selection) == "lora":
+                from toolkit.training.lora import save_adapter
+
+                save_adapter(model, run.adapter, base_info.id)
     record = TrainingRecord(
         language=recipe.language,
         base=base_info,
@@ -110,67 +127,62 @@ def train(
         tokens=watch.tokens_done,
         first_loss=watch.first_loss if watch.first_loss is not None else float("nan"),
         final_loss=watch.last_loss if watch.last_loss is not None else float("nan"),
+        held_out_loss=_held_out_loss(recipe, run),
         seconds=round(time.monotonic() - started, 1),
         peak_memory_bytes=_peak_memory_bytes(),
         trained_dtype=str(trained_dtype(recipe)).removeprefix("torch."),
         hardware=hardware(),
+        energy_kwh=None if resumed else energy.kwh,
         versions=package_versions((*REPORTED, *_used_packages(recipe))),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     if leads():
-        _save(record, model, trained, base, run)
+        draw_loss_curve(run.metrics, run.figures / "loss.png")
+        record.write(run.training_record)
+        shutil.rmtree(run.checkpoints, ignore_errors=True)  # last, so that nothing that was trained is ever lost
     return record
 
 
-def _save(record: TrainingRecord, model: Any, trained: Sequence[TrainedTensor], base: Path, run: RunFolder) -> None:
-    save_trained(trained, base, run.trained)
-    if record.method == "lora":
-        from toolkit.training.lora import save_adapter
-
-        save_adapter(model, run.adapter, record.base.id)
-    draw_loss_curve(run.metrics, run.figures / "loss.png")
-    shutil.rmtree(run.checkpoints, ignore_errors=True)
-    record.write(run.training_record)
-
-
-def _train_phase(model: Any, recipe: Recipe, dataset: ExampleDataset, checkpoints: Path, callbacks: list[Any]) -> None:
-    """All steps of one phase, from its newest checkpoint where there is one; the first callback is the watch."""
-    watch: Watch = callbacks[0]
+def _train_phase(
+    model: Any,
+    recipe: Recipe,
+    dataset: ExampleDataset,
+    held_out: ExampleDataset | None,
+    checkpoints: Path,
+    watch: Watch,
+    callbacks: list[Any],
+    name: str,
+) -> TrainerState:
+    """All steps of one phase, from its newest checkpoint where there is one."""
     trainer = PartialTrainer(
         model=model,
-        args=training_arguments(recipe, checkpoints, len(dataset)),
+        args=training_arguments(recipe, checkpoints, len(dataset), measures_loss=held_out is not None, name=name),
         train_dataset=dataset,
+        eval_dataset=held_out,
         data_collator=pad,
-        callbacks=callbacks,
+        callbacks=[watch, *callbacks],
     )
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
     checkpoint = last_checkpoint(checkpoints)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except KeyboardInterrupt:
-        raise TrainingError(
-            f"stopped at once, at step {watch.steps_done + trainer.state.global_step}",
-            "`cogsym train --resume RUN` continues from the last checkpoint",
-        ) from None
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            f"out of memory at step {watch.steps_done + trainer.state.global_step}",
-            "lower `micro_batch_size` or `max_tokens`, set `gradient_checkpointing: true`, `optimizer: adamw_8bit` or "
-            "`frozen: 4bit`, or train one end after the other (`order: front_then_rear`)",
-        ) from error
-    except SafetensorError as error:
-        raise OutputError(
-            f"a checkpoint could not be written: {error}", "free some space, then `cogsym train --resume RUN`"
-        ) from error
     finally:
         watch.restore_signal()
     if watch.interrupted:
         raise TrainingError(
-            f"stopped at step {watch.steps_done + trainer.state.global_step} of {watch.steps}; a checkpoint is saved",
+            f"stopped at step {watch.step} of {watch.steps}; a checkpoint is saved",
             "`cogsym train --resume RUN` goes on from there",
         )
-    watch.passed(trainer.state)
+    return trainer.state
+
+
+def _held_out_loss(recipe: Recipe, run: RunFolder) -> float | None:
+    """The loss of the saved weights on the held-out rows."""
+    losses = [line["held_out_loss"] for line in read_metrics(run.metrics) if "held_out_loss" in line]
+    if not losses:
+        return None
+    return float(min(losses) if recipe.keep_best else losses[-1])
 
 
 def _used_packages(recipe: Recipe) -> list[str]:

@@ -55,6 +55,12 @@ def last_checkpoint(folder: Path) -> Path | None:
     return max(whole, key=_step, default=None)
 
 
+def steps_at(folder: Path) -> int:
+    """How many steps of a phase its newest checkpoint holds."""
+    newest = last_checkpoint(folder)
+    return 0 if newest is None else _step(newest)
+
+
 def finished(folder: Path, steps: int) -> Path | None:
     """The last checkpoint of a phase that came to its end, after so many steps; Trainer saves one there."""
     newest = last_checkpoint(folder)

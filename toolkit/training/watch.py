@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from toolkit.errors import TrainingError
 from toolkit.training.distributed import leads
+from toolkit.training.metrics import append_metrics
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Watch(TrainerCallback):
         self.metrics = metrics
         self.report = report
         self.steps = steps
+        self.step = 0  # of the whole run
         self.steps_done = 0  # in the phases that are over
         self.tokens_done = 0
         self.first_loss: float | None = None
@@ -79,10 +79,13 @@ class Watch(TrainerCallback):
             self._previous = None
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.step = self.steps_done + state.global_step
         if self.report is not None:
-            self.report(TrainingStep(self.steps_done + state.global_step, self.steps, self.last_loss, self._speed))
+            self.report(TrainingStep(self.step, self.steps, self.last_loss, self._speed))
         if self.interrupted:
             control.should_save = control.should_training_stop = True
+        if control.should_save:
+            control.should_log = True  # so that no checkpoint of a broken state is written: see on_log
 
     def on_log(
         self,
@@ -92,13 +95,16 @@ class Watch(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
+        step = self.steps_done + state.global_step
+        if logs and "eval_loss" in logs and leads():
+            append_metrics(self.metrics, {"step": step, "held_out_loss": float(logs["eval_loss"])})
         if not logs or "loss" not in logs:
             return
-        loss = float(logs["loss"])
-        step = self.steps_done + state.global_step
-        if not math.isfinite(loss):
+        loss, norm = float(logs["loss"]), float(logs.get("grad_norm") or 0.0)
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            what, value = ("loss", loss) if not math.isfinite(loss) else ("gradient's norm", norm)
             raise TrainingError(
-                f"the loss became {loss} at step {step}",
+                f"the {what} became {value} at step {step}",
                 "lower `learning_rate`, or set `trained_dtype: float32`; the last good checkpoint is kept",
             )
         now, tokens = time.monotonic(), state.num_input_tokens_seen
@@ -115,8 +121,7 @@ class Watch(TrainerCallback):
             "tokens_per_second": round(self._speed, 1),
         }
         if leads():
-            with self.metrics.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + os.linesep)
+            append_metrics(self.metrics, line)
 
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self.interrupted:  # asked twice: stop at once

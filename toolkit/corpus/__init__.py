@@ -1,0 +1,21 @@
+"""Text in files and Hub data sets: read as a stream, cleaned, compared, and fingerprinted."""
+
+from toolkit.corpus.cleaning import Form, clean, comparable, compose, instructions_form, pairs_form, text_form
+from toolkit.corpus.rows import Rows, read_instructions, read_pairs
+from toolkit.corpus.table import Table, column_names, read_file
+
+__all__ = [
+    "Form",
+    "Rows",
+    "Table",
+    "clean",
+    "column_names",
+    "comparable",
+    "compose",
+    "instructions_form",
+    "pairs_form",
+    "read_file",
+    "read_instructions",
+    "read_pairs",
+    "text_form",
+]

@@ -1,0 +1,67 @@
+"""What stops a training run from outside, explained: memory and disk that ran out."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from safetensors import SafetensorError
+
+from toolkit.errors import OutputError, TrainingError
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# PyTorch raises plain RuntimeErrors for these.
+_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
+_WRITER_FAILED = ("pytorchstreamwriter", "inline_container", "unexpected pos")
+
+
+@contextmanager
+def explained(step: Callable[[], int]) -> Iterator[None]:
+    """Turn what PyTorch and the system raise when memory or disk runs out into our own errors.
+
+    Args:
+        step: how far training has come.
+
+    Raises:
+        TrainingError: out of memory, or stopped at once.
+        OutputError: the disk is full.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise TrainingError(
+            f"stopped at once, at step {step()}", "`cogsym train --resume RUN` continues from the last checkpoint"
+        ) from None
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(step()) from error
+    except SafetensorError as error:
+        raise _disk_full(step(), error) from error
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise _disk_full(step(), error) from error
+    except RuntimeError as error:
+        text = str(error).lower()
+        if any(sign in text for sign in _OUT_OF_MEMORY):
+            raise _out_of_memory(step()) from error
+        if any(sign in text for sign in _WRITER_FAILED):
+            raise _disk_full(step(), error) from error
+        raise
+
+
+def _out_of_memory(step: int) -> TrainingError:
+    return TrainingError(
+        f"out of memory at step {step}; the last checkpoint is kept",
+        "lower `micro_batch_size` or `max_tokens`, set `gradient_checkpointing: true`, `optimizer: adamw_8bit` or "
+        "`frozen: 4bit`, or train one end after the other (`order: front_then_rear`); "
+        "`cogsym plan --recipe RECIPE` says what fits",
+    )
+
+
+def _disk_full(step: int, error: Exception) -> OutputError:
+    cause = str(error).split("\n")[0]
+    return OutputError(
+        f"step {step} could not be written: {cause}", "free some space, then `cogsym train --resume RUN` goes on"
+    )
