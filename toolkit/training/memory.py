@@ -4,8 +4,8 @@ The arithmetic follows what PyTorch's autograd keeps for a Llama-like decoder (R
 `scaled_dot_product_attention`, gated feed-forward), and what the optimisers keep. `tests/benchmarks/plan/` holds it
 against measured peaks.
 
-B examples per forward pass, T tokens in each, D width, F feed-forward width, V vocabulary; Q and K the widths of all
-query heads and of all key heads.
+B examples per forward pass, T tokens in each, D width, F feed-forward width, V vocabulary; Q the width
+of all query heads.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class Shape:
     width: int
     feed_forward: int
     queries: int
-    keys: int
     vocabulary: int
 
 
@@ -76,12 +75,10 @@ def shape_of(base: Path) -> Shape:
 
     config = AutoConfig.from_pretrained(base, local_files_only=True).get_text_config()
     head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    keys = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     return Shape(
         width=config.hidden_size,
         feed_forward=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
         queries=head * config.num_attention_heads,
-        keys=head * keys,
         vocabulary=config.vocab_size,
     )
 
@@ -163,7 +160,7 @@ def _layer_activation_bytes(shape: Shape, layout: ModelLayout, selection: Select
     """Per token and layer, what autograd keeps; nothing below the lowest layer that trains."""
     lowest = 0 if selection.embeddings else min(selection.layers, default=layout.n_layers)
     size = setup.activation_bytes
-    attention = (2 * shape.queries + 2 * shape.keys) * size  # queries, keys, values, result
+    attention = 4 * shape.queries * size  # queries, keys, values, result; grouped keys are repeated for every query
     found: list[float] = []
     for index in range(layout.n_layers):
         if index < lowest:
