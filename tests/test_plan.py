@@ -195,3 +195,9 @@ def test_training_is_refused_before_it_starts_unless_forced(
     assert not (tmp_path / "run").exists()
     assert cogsym(*call, "--force").code == 0
     assert (tmp_path / "run" / "delta.safetensors").exists()
+
+
+def test_a_ranked_selection_is_not_planned_but_what_to_plan_instead_is_said(cogsym: Callable[..., Any]) -> None:
+    done = cogsym("plan", "--recipe", "llama-2-7b-jav", "--card", "24", "--select", "fisher:25%")
+    assert done.code == 1
+    assert "--select cogsym:25%" in done.err

@@ -36,12 +36,19 @@ def plan(
     """
     quiet_libraries()
     from toolkit.pretrained import resolve_config
-    from toolkit.selection import read_layout, resolve_selection
+    from toolkit.errors import SelectionError
+    from toolkit.selection import looks_at, read_layout, resolve_selection
     from toolkit.training import refuse_what_cannot_fit, requirements
 
     chosen = read_chosen_recipe(recipe, {"select": select, "base": base})
     config = resolve_config(chosen.base, chosen.base_revision)
     layout = read_layout(config)
+    if looks_at(chosen.select, layout) is not None:
+        raise SelectionError(
+            f"{chosen.select} is found from the base and the data, and a plan reads the base's config alone",
+            "plan with a selection by position of the same size, e.g. --select cogsym:25% (of neurons: final:1); "
+            "`cogsym train` checks the real one before it starts",
+        )
     selection = resolve_selection(
         chosen.select, layout, embeddings=chosen.embeddings, head=chosen.head, final_norm=chosen.final_norm
     )
