@@ -35,8 +35,8 @@ def plan(
     Example: cogsym plan --recipe llama-2-7b-jav --card 24
     """
     quiet_libraries()
-    from toolkit.pretrained import resolve_config
     from toolkit.errors import SelectionError
+    from toolkit.pretrained import resolve_config
     from toolkit.selection import looks_at, read_layout, resolve_selection
     from toolkit.training import refuse_what_cannot_fit, requirements
 
