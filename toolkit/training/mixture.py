@@ -38,8 +38,8 @@ class Mixture:
 def mix(recipe: Recipe) -> Mixture:
     """Read, clean, prompt and mix the recipe's training data.
 
-    The rows lie in a temporary file; memory holds about a hundred bytes for each. A row that an earlier source has given
-    is left out. Rows that share a sentence with one of the recipe's test sets stop the run, or are left out and
+    The rows lie in a temporary file; memory holds about a hundred bytes for each. A row that an earlier source has
+    given is left out. Rows that share a sentence with one of the recipe's test sets stop the run, or are left out and
     counted, as `on_leak` says. Replay is drawn at random, repeated only when its sources hold fewer examples than
     `replay_share` asks for.
 
