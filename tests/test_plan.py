@@ -66,6 +66,17 @@ def test_a_frozen_middle_in_4_bit_saves_about_7_gb(layout: ModelLayout) -> None:
     assert saved == pytest.approx(24 * 202_375_168 * (2 - 0.5625), rel=0.001)
 
 
+def test_one_end_after_the_other_needs_the_memory_of_one_end(layout: ModelLayout, llama_recipe: Recipe) -> None:
+    together = needs(llama_recipe, layout, card_bytes=CARD).memory
+    front, rear = (
+        needs(llama_recipe.model_copy(update={"order": order}), layout, card_bytes=CARD).memory
+        for order in ("front_then_rear", "rear_then_front")
+    )
+    assert front == rear
+    assert front.gradients == pytest.approx(together.gradients / 2, rel=0.01)
+    assert front.optimizer < 0.6 * together.optimizer
+
+
 @pytest.mark.parametrize(
     ("change", "part", "direction"),
     [

@@ -15,6 +15,7 @@ from toolkit.records import SelectionInfo
 from toolkit.selection import ModelLayout
 from toolkit.training.distributed import micro_batch_size
 from toolkit.training.memory import MemoryParts, Setup, memory_parts, shape_of
+from toolkit.training.phases import has_two_ends, phases_of
 from toolkit.training.speed import EFFICIENCY, flops_per_token, matrix_rate, mean_length
 
 CUDA_BYTES = 600 * 10**6  # what the driver and the libraries take of a card before anything is on it
@@ -77,7 +78,7 @@ def requirements(
     on_gpu = card_bytes is not None or torch.cuda.is_available()
     shape = shape_of(base)
     setup = setup_of(recipe, layout, selection, on_gpu=on_gpu)
-    memory = memory_parts(shape, layout, selection, setup)
+    memory = _memory(recipe, base, layout, selection, setup)
     free = card_bytes if card_bytes is not None else free_memory_bytes()
     needed = _needed(memory, on_gpu)
     mean_tokens = setup.tokens if examples is None else mean_length(base, examples, setup.tokens)
@@ -151,6 +152,26 @@ def setup_of(recipe: Recipe, layout: ModelLayout, selection: SelectionInfo, *, o
     )
 
 
+def _memory(recipe: Recipe, base: Path, layout: ModelLayout, selection: SelectionInfo, setup: Setup) -> MemoryParts:
+    """The parts of the phase that takes most."""
+    phases = phases_of(recipe, selection, layout)
+    shape = shape_of(base)
+    if len(phases) == 1:
+        return memory_parts(shape, layout, selection, setup)
+    found = []
+    for phase in phases:
+        names = tuple(name for name in selection.parameters if name in phase.tensors)
+        part = {
+            "parameters": names,
+            "trained_weights": layout.count(names),
+            "layers": tuple(layer for layer in selection.layers if set(layout.layers[layer]) & set(names)),
+            "embeddings": layout.embeddings in names,
+            "head": layout.head in names,
+        }
+        found.append(memory_parts(shape, layout, selection.model_copy(update=part), setup))
+    return max(found, key=lambda parts: parts.peak)
+
+
 def _needed(memory: MemoryParts, on_gpu: bool) -> int:
     return round(memory.peak * CARD_OVERHEAD) + CUDA_BYTES if on_gpu else round(memory.peak * HEAP_OVERHEAD)
 
@@ -168,8 +189,6 @@ def _remedies(
     """Changes of the recipe that make it fit: each one alone, else as many as it takes, the cheapest first."""
     from toolkit.selection import resolve_selection
 
-    shape = shape_of(base)
-
     def needed(chosen: Recipe) -> int:
         picked = selection
         if chosen.select != recipe.select:
@@ -177,7 +196,7 @@ def _remedies(
                 chosen.select, layout, embeddings=chosen.embeddings, head=chosen.head, final_norm=chosen.final_norm
             )
         setup = setup_of(chosen, layout, picked, on_gpu=on_gpu)
-        return _needed(memory_parts(shape, layout, picked, setup), on_gpu)
+        return _needed(_memory(chosen, base, layout, picked, setup), on_gpu)
 
     def wording(changes: dict[str, object], size: int) -> str:
         said = " and ".join(
@@ -209,8 +228,10 @@ def _changes(recipe: Recipe, selection: SelectionInfo) -> list[dict[str, object]
         changes.append({"optimizer": "adamw_8bit"})
     if recipe.trained_dtype == "float32":
         changes.append({"trained_dtype": "bfloat16"})
-    if getattr(recipe, "frozen", None) == "16bit" and len(selection.layers) < selection.n_layers:
+    if recipe.frozen == "16bit" and len(selection.layers) < selection.n_layers:
         changes.append({"frozen": "4bit"})
+    if recipe.order == "together" and has_two_ends(selection):
+        changes.append({"order": "front_then_rear"})
     if recipe.max_tokens > 256:
         changes.append({"max_tokens": 256})
     if len(selection.layers) > selection.n_layers / 4:

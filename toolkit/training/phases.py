@@ -50,15 +50,25 @@ def enter(phase: Phase, trained: Sequence[TrainedTensor]) -> None:
             parameter.grad = None
 
 
-def _ends(recipe: Recipe, selection: SelectionInfo) -> tuple[list[int], list[int]]:
-    """The layers of either end."""
+def has_two_ends(selection: SelectionInfo) -> bool:
+    """Whether the selection can train one end after the other: layers from the first one on, and up to the last."""
+    front, rear = _split(selection)
+    return bool(front and rear) and rear == list(range(rear[0], selection.n_layers))
+
+
+def _split(selection: SelectionInfo) -> tuple[list[int], list[int]]:
+    """The unbroken run of layers from the first one, and the others."""
     layers = sorted(selection.layers)
     front = [layer for place, layer in enumerate(layers) if layer == place]
-    rear = layers[len(front) :]
-    if not front or not rear or rear != list(range(rear[0], selection.n_layers)):
+    return front, layers[len(front) :]
+
+
+def _ends(recipe: Recipe, selection: SelectionInfo) -> tuple[list[int], list[int]]:
+    """The layers of either end."""
+    if not has_two_ends(selection):
         raise SelectionError(
             f"`order: {recipe.order}` trains one end after the other, and {selection.method} trains the layers "
-            f"{describe_layers(tuple(layers))} of {selection.n_layers}",
+            f"{describe_layers(tuple(sorted(selection.layers)))} of {selection.n_layers}",
             "choose layers at both ends, e.g. --select cogsym:25%, or `order: together`",
         )
-    return front, rear
+    return _split(selection)
