@@ -88,6 +88,7 @@ def test_select_and_train_find_the_same(cogsym: Run, recipe: Path, tmp_path: Pat
 def test_a_resumed_run_trains_what_was_found_before(recipe: Path, tmp_path: Path) -> None:
     plan = prepare(read_recipe(recipe), tmp_path / "run")
     train_delta(plan)
+    plan.run.config.unlink()  # as if it had been stopped before the delta was made
     other = plan.selection.model_copy(update={"layers": (1,), "parameters": ("model.layers.1.mlp.up_proj.weight",)})
     other.write(plan.run.selection)
     assert prepare(reopen(plan.run.root), plan.run.root, resume=True).selection == other
