@@ -237,7 +237,7 @@ def test_new_vocabulary_rows_and_an_untied_head_are_merged(tmp_path: Path) -> No
 
 
 def test_several_chunks_and_long_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.delta.extraction.CHUNK_WEIGHTS", 4096)
+    monkeypatch.setattr("toolkit.delta.comparison.CHUNK_WEIGHTS", 4096)
     rng = np.random.default_rng(0)
     base = {
         "w": ("BF16", bf16(rng.normal(0, 0.02, (300, 100)))),

@@ -322,7 +322,7 @@ def test_mixed_or_missing_shards_are_refused(sharded: Path) -> None:
 
 
 def test_swapped_chunks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.delta.extraction.CHUNK_WEIGHTS", 1 << 10)
+    monkeypatch.setattr("toolkit.delta.comparison.CHUNK_WEIGHTS", 1 << 10)
     bits = bf16(np.random.default_rng(0).normal(0, 0.02, (64, 64)))
     base = write_folder(tmp_path / "base", {"w": ("BF16", bits)})
     # Every chunk the same, so that all streams have the same length and only their places differ.

@@ -32,7 +32,8 @@ from toolkit.delta import base_fingerprint, extract, kernel, load_delta, verify
 from toolkit.delta.bits import LAYOUTS
 from toolkit.delta.blas import one_thread_each
 from toolkit.delta.checkpoint import Reader, open_checkpoint
-from toolkit.delta.extraction import _Pair, _TensorCoder
+from toolkit.delta.comparison import Pair
+from toolkit.delta.extraction import _TensorCoder
 from toolkit.delta.progress import Meter
 
 THREADS = 2
@@ -84,7 +85,7 @@ def speeds_of(name: str, base: Path, trained: Path, work: Path) -> Rows:
             coder = _TensorCoder(reader, pool, Meter(None, "", 0))
 
             def code(tensor: str, coder: _TensorCoder = coder, reader: Reader = reader) -> None:
-                coder.coded(_Pair(reader, old[tensor], new[tensor], layout), layout)
+                coder.coded(Pair(reader, old[tensor], new[tensor], layout), layout)
 
             # As in extract: while one tensor's chunks are coded, the next one is planned.
             with ThreadPoolExecutor(THREADS + 1) as tensors:
