@@ -113,6 +113,14 @@ def test_rows_are_held_out_by_their_text_alone(tmp_path: Path) -> None:
     assert len(splits[0]) == pytest.approx(2 * 0.2 * len(PAIRS), rel=0.4)
 
 
+def test_a_limit_holds_for_the_rows_held_out_as_well(tmp_path: Path) -> None:
+    path = write_pairs(tmp_path / "a.tsv", PAIRS)
+    whole = mix(recipe(pairs(path), held_out_share=0.2)).sources[0]
+    half = mix(recipe(pairs(path, limit=whole.rows // 2), held_out_share=0.2)).sources[0]
+    assert half.rows == whole.rows // 2
+    assert half.held_out == pytest.approx(whole.held_out / 2, abs=1)
+
+
 def test_a_test_sentence_inside_plain_text_is_found(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Ana watu.\n\nIki dawa. Mangga kang wulan! Lan liyane.\n\nAna banyu.\n")
     tests = [

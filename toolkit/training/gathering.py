@@ -83,6 +83,8 @@ class Gatherer:
         if not rows:
             raise nothing_left(table.name, dropped)
         if source.limit is not None and source.limit < len(rows):
+            if held_out:  # as large a share of what is used as of the whole
+                held_out = held_out.pick(range(max(1, len(held_out) * source.limit // len(rows))))
             rows = rows.pick(self.draw.sample(range(len(rows)), source.limit))
             here = Digests()
             for row in rows:
