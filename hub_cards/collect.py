@@ -34,7 +34,7 @@ MAX_EXAMPLE_CHARACTERS = 1000
 _SHOWN_ELSEWHERE = ("language", "base", "base_revision", "data", "replay", "evaluation")
 _HUB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
 # The tasks that every number of a row depends on; two records are put side by side only if these agree.
-_TASK_KEYS = ("task", "direction", "role", "dataset", "data_fingerprint", "n", "shots", "seed", "prompt")
+_TASK_KEYS = ("task", "direction", "role", "dataset", "data_fingerprint", "n", "shots", "seeds", "prompt", "kind")
 
 
 def collect(run: RunFolder, name: str | None = None) -> CardFacts:
@@ -88,8 +88,10 @@ def is_hub_id(name: str) -> bool:
 
 def decimals_of(metric: str, values: Iterable[float]) -> int:
     """Decimals to show: one on the scale of 0 to 100, three on the scale of 0 to 1."""
-    if metric.startswith(("chrF", "BLEU", "spBLEU", "TER")):
+    if metric.startswith(("chrF", "BLEU", "spBLEU", "TER", "accuracy", "macro-F1")):
         return 1
+    if metric.startswith("bits"):
+        return 3
     return 3 if all(abs(value) <= 1 for value in values) else 1
 
 
@@ -214,17 +216,19 @@ def _score_row(records: list[EvaluationRecord], metric: str) -> ScoreRow:
     models = {measurement.model: measurement for measurement in measured}
     p_value = scores[ADAPTED].p_value if ADAPTED in scores else None
     source, _, target = first.direction.partition(">")
+    lower_is_better = any(score.lower_is_better for score in scores.values())
     return ScoreRow(
         **{key: getattr(first, key) for key in _TASK_KEYS},
         source=_language(source, known=True).english,
-        target=_language(target, known=True).english,
+        target=_language(target, known=True).english if target else "",
+        lower_is_better=lower_is_better,
         decoding=first.decoding,
         metric=metric,
         decimals=decimals,
         signature=signatures.pop(),
         measurements=measured,
         p_value=p_value,
-        change=compare(models.get(BASE), models.get(ADAPTED), p_value),
+        change=compare(models.get(BASE), models.get(ADAPTED), p_value, lower_is_better=lower_is_better),
     )
 
 
@@ -241,7 +245,7 @@ def _examples(run: RunFolder, evaluations: list[EvaluationRecord]) -> Iterable[E
     """The first sentences of each test set in the new language: not picked, so as good as the rest."""
     bases = {(record.task, record.data_fingerprint): record for record in evaluations if record.model == BASE}
     for record in evaluations:
-        if record.model != ADAPTED or record.role != "target":
+        if record.model != ADAPTED or record.role != "target" or record.kind != "translation":
             continue
         base = bases.get((record.task, record.data_fingerprint))
         before = _read_samples(run.samples, base) if base else []
@@ -256,9 +260,9 @@ def _examples(run: RunFolder, evaluations: list[EvaluationRecord]) -> Iterable[E
 
 
 def _read_samples(folder: Path, record: EvaluationRecord) -> list[dict[str, str]]:
-    if record.samples is None:
+    if not record.samples:
         return []
-    path = folder / Path(record.samples).name
+    path = folder / Path(record.samples[0]).name
     try:
         with path.open(encoding="utf-8") as file:
             rows = [json.loads(line) for line in islice(file, EXAMPLES_PER_DIRECTION)]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from toolkit.records import BaseInfo, DataInfo, Hardware, Record, SelectionInfo
+from toolkit.records import BaseInfo, DataInfo, Hardware, Record, SelectionInfo, TaskKind
 
 Grade = Literal["good", "fair", "weak", "poor", "no gain"]
 Change = Literal["better", "same", "worse"]
@@ -38,27 +38,45 @@ class Measurement(Record):
     high: float | None = None
 
 
+KIND_NAMES: dict[TaskKind, str] = {
+    "translation": "translation",
+    "words": "words",
+    "sentiment": "sentiment",
+    "multiple_choice": "questions with options",
+    "consistency": "language consistency",
+    "perplexity": "plain text",
+}
+
+
 class ScoreRow(Record):
     """One metric of one task: a row of the evaluation table."""
 
     task: str
-    direction: str = Field(description="e.g. eng>jav")
-    source: str = Field(description="English name of the source language")
-    target: str = Field(description="English name of the target language")
+    kind: TaskKind = "translation"
+    direction: str = Field(description="e.g. eng>jav; where there is one language, its code")
+    source: str = Field(description="English name of the source language, or of the one language")
+    target: str = Field(description="English name of the target language; empty where there is one language")
     role: Literal["target", "known"]
     dataset: str
     data_fingerprint: str
     n: int
     shots: int
-    seed: int
+    seeds: tuple[int, ...] = Field(description="of the draws of worked examples, of which the score is the mean")
     prompt: str
     decoding: dict[str, Any]
     metric: str
     decimals: int
     signature: str
+    lower_is_better: bool = False
     measurements: tuple[Measurement, ...] = Field(description="base first, then adapted, then other runs")
     p_value: float | None = Field(default=None, description="that a difference from the base this large is chance")
     change: Change | None = Field(default=None, description="of adapted against base, beyond chance; None if unknown")
+
+    @property
+    def what(self) -> str:
+        """What was asked, in words: `English → Javanese`, `Javanese, sentiment`."""
+        languages = f"{self.source} → {self.target}" if self.target else self.source
+        return languages if self.kind == "translation" else f"{languages}, {KIND_NAMES[self.kind]}"
 
     def of(self, model: str) -> Measurement | None:
         """What this model scored, where it was measured."""

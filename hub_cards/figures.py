@@ -30,11 +30,14 @@ _WHOLE_MODEL = {"embed_tokens": "embeddings", "lm_head": "LM head"}
 
 
 def draw_scores(rows: Sequence[ScoreRow]) -> bytes | None:
-    """Bars of base, adapted and other models with 95% intervals, one group per row of one metric; None without rows."""
+    """Bars of base, adapted and other models with 95% intervals, one group per row of one metric of translation.
+
+    None where translation was not measured.
+    """
+    rows = shown_scores(rows)
     if not rows:
         return None
     metric = rows[0].metric
-    rows = [row for row in rows if row.metric == metric]
     models = list(dict.fromkeys(measured.model for row in rows for measured in row.measurements))
     thickness = 0.8 / len(models)
     figure, axes = _canvas(0.75 + len(rows) * (0.22 + 0.26 * len(models)))
@@ -54,6 +57,12 @@ def draw_scores(rows: Sequence[ScoreRow]) -> bytes | None:
     axes.set_xlabel(_plain(f"{metric}, higher is better; lines are 95% intervals"))
     figure.legend(loc="outside upper right", ncols=len(models), frameon=False, labelcolor=INK, fontsize=9)
     return _png(figure)
+
+
+def shown_scores(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """The rows that the figure shows: those of the headline metric of translation."""
+    translation = [row for row in rows if row.kind == "translation"]
+    return [row for row in translation if row.metric == translation[0].metric]
 
 
 def draw_layers(delta: DeltaInfo) -> bytes | None:

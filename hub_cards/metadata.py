@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from hub_cards.collect import is_hub_id
-from hub_cards.facts import CardFacts, ScoreRow
+from hub_cards.facts import KIND_NAMES, CardFacts, ScoreRow
 from hub_cards.text import one_line
 from toolkit.errors import CardError
+from toolkit.records import TaskKind
 
 DELTA_TAG = "cogsym-delta"
 COGSYM_ARXIV = "2604.00923"
@@ -36,6 +37,14 @@ _HUB_METRICS = {
     "spBLEU": "sacrebleu",
     "TER": "ter",
     "COMET-22": "comet",
+}
+_HUB_TASKS: dict[TaskKind, str] = {
+    "translation": "translation",
+    "words": "translation",
+    "sentiment": "text-classification",
+    "multiple_choice": "multiple-choice",
+    "consistency": "text-generation",
+    "perplexity": "text-generation",
 }
 _FRONT_MATTER = re.compile(r"\A(?:\ufeff)?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 # Words of this form mean themselves under YAML 1.1 and 1.2 alike; everything else is quoted.
@@ -87,7 +96,10 @@ def model_index(facts: CardFacts) -> list[dict[str, Any]]:
             tasks.setdefault(row.task, []).append(row)
     results = [
         {
-            "task": {"type": "translation", "name": f"Translation {one_line(rows[0].direction)}"},
+            "task": {
+                "type": _HUB_TASKS[rows[0].kind],
+                "name": f"{KIND_NAMES[rows[0].kind].capitalize()} {one_line(rows[0].direction)}",
+            },
             "dataset": {
                 "type": rows[0].dataset if is_hub_id(rows[0].dataset) else slug(rows[0].dataset),
                 "name": one_line(rows[0].dataset),

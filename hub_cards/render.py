@@ -16,6 +16,7 @@ from markupsafe import Markup
 from hub_cards import licences, text, wording, yours
 from hub_cards.citations import citations
 from hub_cards.facts import ADAPTED, BASE, CardFacts, ScoreRow
+from hub_cards.figures import shown_scores
 from hub_cards.metadata import dump_yaml, eval_results, front_matter, kept_keys, slug, split_card, write_front_matter
 from toolkit.languages import Direction, parse_direction
 
@@ -241,7 +242,7 @@ def _selection_text(facts: CardFacts) -> Markup:
 
 
 def _scores_alt(facts: CardFacts) -> str:
-    rows = [row for row in facts.scores if row.metric == facts.scores[0].metric]
+    rows = shown_scores(facts.scores)
     shown = []
     for row in rows:
         numbers = ", ".join(
@@ -249,7 +250,7 @@ def _scores_alt(facts: CardFacts) -> str:
             for measured in row.measurements
         )
         shown.append(f"{row.direction}: {numbers}")
-    return f"{facts.scores[0].metric}: {'; '.join(shown)}" if rows else ""
+    return f"{rows[0].metric}: {'; '.join(shown)}" if rows else ""
 
 
 def _layers_alt(facts: CardFacts) -> str:

@@ -56,7 +56,9 @@ def grade(row: ScoreRow) -> Grade:
     return "fair" if value < good else "good"
 
 
-def compare(base: Measurement | None, adapted: Measurement | None, p_value: float | None) -> Change | None:
+def compare(
+    base: Measurement | None, adapted: Measurement | None, p_value: float | None, *, lower_is_better: bool = False
+) -> Change | None:
     """Whether adapted differs from base beyond chance; None where nothing tells chance from change."""
     if base is None or adapted is None:
         return None
@@ -68,4 +70,4 @@ def compare(base: Measurement | None, adapted: Measurement | None, p_value: floa
         differs = adapted.low > base.high or adapted.high < base.low  # type: ignore[operator]
     if not differs:
         return "same"
-    return "better" if adapted.value > base.value else "worse"
+    return "better" if (adapted.value > base.value) is not lower_is_better else "worse"

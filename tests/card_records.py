@@ -144,13 +144,13 @@ def make_records(root: Path, **changes: Any) -> RunFolder:
 
 def write_samples(run: RunFolder, record: EvaluationRecord, samples: list[tuple[str, str, str, str]]) -> None:
     run.samples.mkdir(parents=True, exist_ok=True)
-    assert record.samples is not None
+    assert record.samples
     rows = [
         {"source": source, "reference": reference, "hypothesis": base if record.model == "base" else adapted}
         for source, reference, base, adapted in samples
     ]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (run.samples / record.samples).write_text(text, encoding="utf-8")
+    (run.samples / record.samples[0]).write_text(text, encoding="utf-8")
 
 
 def evaluation(
@@ -167,7 +167,8 @@ def evaluation(
             "data_fingerprint": "e" * 64,
             "n": 400,
             "shots": 2,
-            "seed": 0,
+            "seeds": [0],
+            "prompts_sha256": ["0" * 64],
             "prompt": "alpaca",
             "example_prompt": "### Instruction: ...",
             "decoding": {"do_sample": False, "max_new_tokens": 128, "stop": "\n\n"},
@@ -176,7 +177,7 @@ def evaluation(
             "delta_sha256": DELTA_SHA256 if model == "adapted" else None,
             "seconds": 61.5,
             "versions": {"python": "3.11.7", "lm-eval": "0.4.13"},
-            "samples": f"{task}.{model}.jsonl",
+            "samples": [f"{task}.{model}.jsonl"],
         }
     )
 

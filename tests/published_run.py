@@ -141,7 +141,8 @@ def _evaluation(score: float, sha256: str) -> EvaluationRecord:
         data_fingerprint="e" * 64,
         n=100,
         shots=0,
-        seed=0,
+        seeds=(0,),
+        prompts_sha256=("0" * 64,),
         prompt="alpaca",
         example_prompt="Translate: water",
         decoding={"num_beams": 1},
@@ -150,5 +151,5 @@ def _evaluation(score: float, sha256: str) -> EvaluationRecord:
         delta_sha256=sha256,
         seconds=1.0,
         versions={},
-        samples="eng_jav.jsonl",
+        samples=("eng_jav.jsonl",),
     )

@@ -75,7 +75,7 @@ def test_base_and_adapted_are_scored_in_every_direction(finished: tuple[RunFolde
         assert all((score.p_value is None) == (record.model == "base") for score in record.scores)
         assert (record.delta_sha256 is None) == (record.model == "base")
         assert record.role == ("known" if record.task == "held-out_eng_ind" else "target")
-        assert record.samples is not None
+        assert record.samples == (f"{record.task}.{record.model}.jsonl",)
         assert len(samples(run, record.task, record.model)) == record.n == 12
     base, adapted = records[:2]
     assert base.score("chrF++") != adapted.score("chrF++")

@@ -22,6 +22,11 @@ BAD = [text[: 3 + index % 7] if index % 3 else "" for index, text in enumerate(R
 SACREBLEU = {"chrF++": lambda: CHRF(word_order=2), "BLEU": lambda: BLEU()}
 
 
+def samples(hypotheses: list[str]) -> list[dict[str, str]]:
+    pairs = zip(hypotheses, REFERENCES, strict=False)
+    return [{"hypothesis": hypothesis, "reference": reference} for hypothesis, reference in pairs]
+
+
 @pytest.fixture(params=["chrF++", "BLEU"])
 def metric(request: pytest.FixtureRequest) -> Metric:
     return next(metric for metric in translation_metrics() if metric.name == request.param)
@@ -35,7 +40,7 @@ def metric(request: pytest.FixtureRequest) -> Metric:
 def test_scores_and_signatures_are_those_of_sacrebleu(metric: Metric, hypotheses: list[str]) -> None:
     theirs = SACREBLEU[metric.name]()
     expected = theirs.corpus_score(hypotheses, [REFERENCES], n_bootstrap=RESAMPLES)
-    ours = resample(metric, metric.statistics(hypotheses, REFERENCES))
+    ours = resample(metric, metric.statistics(samples(hypotheses)))
     assert ours.value == expected.score
     assert metric.signature == f"{expected.name}|{theirs.get_signature().format()}"
 
@@ -43,7 +48,7 @@ def test_scores_and_signatures_are_those_of_sacrebleu(metric: Metric, hypotheses
 @pytest.mark.parametrize("hypotheses", [GOOD, BAD], ids=["good", "bad"])
 def test_intervals_are_as_wide_as_those_of_sacrebleu(metric: Metric, hypotheses: list[str]) -> None:
     expected = SACREBLEU[metric.name]().corpus_score(hypotheses, [REFERENCES], n_bootstrap=RESAMPLES)
-    ours = resample(metric, metric.statistics(hypotheses, REFERENCES))
+    ours = resample(metric, metric.statistics(samples(hypotheses)))
     low, high = ours.interval
     assert (high - low) / 2 == pytest.approx(expected._ci, rel=1e-5)
     assert ours.draws.mean() == pytest.approx(expected._mean, rel=1e-5)
@@ -56,22 +61,22 @@ def test_p_values_are_those_of_sacrebleu(metric: Metric, baseline: list[str], sy
     test = PairedTest([("base", baseline), ("system", system)], {"metric": theirs}, [REFERENCES], test_type="bs")
     _, results = test()
     expected = next(scores for name, scores in results.items() if name != "System")[1]
-    base = resample(metric, metric.statistics(baseline, REFERENCES))
-    ours = resample(metric, metric.statistics(system, REFERENCES))
+    base = resample(metric, metric.statistics(samples(baseline)))
+    ours = resample(metric, metric.statistics(samples(system)))
     assert paired_p_value(ours, base) == pytest.approx(expected.p_value, abs=2 / RESAMPLES)
 
 
 def test_a_system_does_not_differ_from_itself(metric: Metric) -> None:
-    own = resample(metric, metric.statistics(GOOD, REFERENCES))
+    own = resample(metric, metric.statistics(samples(GOOD)))
     assert paired_p_value(own, own) == 1.0
 
 
 def test_one_sentence_has_no_width(metric: Metric) -> None:
-    own = resample(metric, metric.statistics(GOOD[:1], REFERENCES[:1]))
+    own = resample(metric, metric.statistics(samples(GOOD[:1])))
     assert own.interval == (own.value, own.value)
 
 
 def test_resampling_is_seeded(metric: Metric) -> None:
-    statistics = metric.statistics(GOOD, REFERENCES)
+    statistics = metric.statistics(samples(GOOD))
     assert (resample(metric, statistics).draws == resample(metric, statistics).draws).all()
     assert f"|bs:{RESAMPLES}|seed:{SEED}|" in metric.signature

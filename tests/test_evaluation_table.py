@@ -30,7 +30,8 @@ def record(model: str, direction: str = "eng>jav", *, role: str = "target", n: i
         data_fingerprint=f"{n:064d}",
         n=n,
         shots=0,
-        seed=0,
+        seeds=(0,),
+        prompts_sha256=("0" * 64,),
         prompt="lines",
         example_prompt="English: a\nJavanese:",
         decoding={},
@@ -80,7 +81,7 @@ def test_records_that_contradict_each_other_are_refused(records: list[Evaluation
 def test_markdown_marks_noise_and_says_what_was_not_measured(records: list[EvaluationRecord]) -> None:
     text = as_markdown(comparison_table([*records, record("front", BLEU=(30.0, 0.01))]))
     assert text.splitlines() == [
-        "| test set | n | direction | metric | base | adapted | front | change adapted | change front |",
+        "| test set | n | what | metric | base | adapted | front | change adapted | change front |",
         "| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
         "| test | 200 | eng>jav | BLEU | 10.0 [8.0, 12.0] | 60.2 [58.2, 62.2] | 30.0 [28.0, 32.0] | +50.2 | +20.0 |",
         "| test | 200 | eng>ind | BLEU | 90.0 [88.0, 92.0] | 89.5 [87.5, 91.5] | not measured |"
@@ -181,7 +182,7 @@ def test_a_recipe_beside_the_delta_names_the_test_sets(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--limit", "0"], "limit 0 leaves no sentence to score"),
+        (["--limit", "0"], "limit 0 leaves nothing to score"),
         (["--base", "no/such/folder"], "no base model at"),
         (["--recipe", "nowhere.yaml"], "no recipe at"),
     ],

@@ -27,6 +27,8 @@ FLOORS = (
         "corpus",
         "recipe",
         "recipes",
+        "places",
+        "test_sets",
     },
     {"delta", "selection", "pocket", "environment"},
     {

@@ -110,9 +110,9 @@ def _write_inputs(out: Path, language: str, quick: bool, seed: int, listener: Li
 
 
 def _example(recipe: Recipe, language: str) -> tuple[str, str]:
-    from toolkit.corpus import read_pairs
+    from toolkit.test_sets import read_rows
 
-    rows = read_pairs(Path(recipe.evaluation[0].path), ("eng", language)).rows
+    rows = read_rows(recipe.evaluation[0], f"eng>{language}").rows
     row = max(rows[:50], key=lambda row: len(row["eng"]))
     return row["eng"], row[language]
 

@@ -12,26 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from toolkit.errors import RecipeError
 from toolkit.languages import get_language, parse_direction
+from toolkit.places import Place
 from toolkit.prompts import TEMPLATES, get_template
 from toolkit.records import Origin
+from toolkit.test_sets.kinds import KINDS, TestSet
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataSource(_Strict):
+class DataSource(Place):
     """One source of training data: a file, or a data set on the Hub."""
 
-    path: str | None = Field(
-        default=None, description="tsv, csv, json, jsonl or (text) txt file, relative to the recipe's folder"
-    )
-    hub: str | None = Field(
-        default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="ORG/NAME of a data set on the Hub, instead of path"
-    )
-    config: str | None = Field(default=None, description="hub: which configuration of the data set")
-    split: str = Field(default="train", description="hub: which split")
-    revision: str | None = Field(default=None, description="hub: commit; pin it, so that the run can be repeated")
     kind: Literal["parallel", "instructions", "text"] = Field(
         default="parallel",
         description="sentence pairs, Alpaca rows, or plain text (a document per line, or per block between blank "
@@ -56,48 +45,18 @@ class DataSource(_Strict):
     )
 
     @model_validator(mode="after")
-    def _one_place_and_its_options(self) -> DataSource:
-        if (self.path is None) == (self.hub is None):
-            raise ValueError("a source is either a `path:` or a `hub:` data set, and one of them")
-        if self.path is not None:
-            for field in {"config", "split", "revision"} & self.model_fields_set:
-                if getattr(self, field) != type(self).model_fields[field].default:
-                    raise ValueError(f"`{field}` is for data sets on the Hub, and this source is a file")
+    def _options_fit_the_kind(self) -> DataSource:
         if self.kind == "parallel" and self.language is not None:
             raise ValueError("`language` is for instructions and text; sentence pairs have `directions`")
         if self.kind != "parallel" and self.directions:
             raise ValueError(f"`directions` are for sentence pairs, and this source is of kind {self.kind}")
         return self
 
-    @property
-    def name(self) -> str:
-        """What records call it: the file's name or the Hub id."""
-        return self.hub or Path(self.path or "").name
 
-
-class TestSet(_Strict):
-    """One file of held-out sentence pairs to evaluate on."""
-
-    __test__ = False  # not a pytest class
-
-    path: str = Field(description="tsv, csv or jsonl file, relative to the recipe's folder")
-    name: str | None = Field(default=None, description="name of the test set in tables; default the file's name")
-    columns: dict[str, str] = Field(default_factory=dict, description="column of each language")
-    directions: tuple[str, ...] = Field(min_length=1, description="directions to score, e.g. eng>jav")
-    shots: int = Field(default=0, ge=0, le=16, description="worked examples in front of each prompt")
-    shots_path: str | None = Field(default=None, description="file that the examples come from; needed with shots")
-    limit: int | None = Field(default=None, ge=1, description="sentences to score, the first ones")
-    max_new_tokens: int = Field(default=128, ge=1, description="longest answer, in tokens")
-
-    @model_validator(mode="after")
-    def _examples_need_a_file(self) -> TestSet:
-        if self.shots and not self.shots_path:
-            raise ValueError("shots need shots_path, so that no test sentence is shown as an example")
-        return self
-
-
-class Recipe(_Strict):
+class Recipe(BaseModel):
     """What a training run depends on. Every field is printed in the card."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     language: str = Field(description="ISO 639-3 code of the language to learn")
     base: str = Field(description="`pocket`, a folder, or a Hub id")
@@ -188,10 +147,8 @@ class Recipe(_Strict):
         get_template(self.prompt)
         for source in (*self.data, *self.replay):
             get_language(source.language or self.language)
-        named = [source.directions for source in (*self.data, *self.replay)]
-        named += [test.directions for test in self.evaluation]
-        for direction in (direction for directions in named for direction in directions):
-            parse_direction(direction)
+            for direction in source.directions:
+                parse_direction(direction)
         if self.keep_best and not self.held_out_share:
             raise ValueError("keep_best needs held_out_share, so that there are rows to measure the loss on")
         micro = self.micro_batch_size
@@ -272,6 +229,13 @@ def resolve_paths(recipe: Recipe, folder: Path) -> Recipe:
     return recipe.model_copy(update=update)
 
 
+def local_files(recipe: Recipe) -> tuple[Path, ...]:
+    """Every file that the recipe names, once each; data sets on the Hub are none."""
+    paths = [source.path for source in (*recipe.data, *recipe.replay, *recipe.evaluation)]
+    paths += [test.shots_path for test in recipe.evaluation]
+    return tuple(dict.fromkeys(Path(path) for path in paths if path is not None))
+
+
 def portable(recipe: Recipe) -> Recipe:
     """The recipe as it may be published: file and folder names instead of this machine's paths."""
 
@@ -300,21 +264,25 @@ def write_recipe(recipe: Recipe, path: Path, *, opening: str) -> None:
 
 def _explain(error: ValidationError, where: str) -> RecipeError:
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
+    location = [part for part in first["loc"] if part not in KINDS]  # the kind of a test set is no field
+    field = ".".join(map(str, location))
+    if first["type"] == "union_tag_invalid":
+        kinds = ", ".join(KINDS)
+        return RecipeError(f"{where}: {field}: no test set is of kind '{first['ctx']['tag']}'", f"use one of: {kinds}")
     if first["type"] == "extra_forbidden":
-        key = str(first["loc"][-1])
+        key = str(location[-1])
         known = _known_keys(first["loc"])
         near = get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
         return RecipeError(f"{where}: unknown key `{field}`", hint)
     if first["type"] == "missing":
-        return RecipeError(f"{where}: `{field}` is missing", f"add `{field}:`")
+        return RecipeError(f"{where}: `{field}` is missing", f"add `{location[-1]}:`")
     message = first["msg"].removeprefix("Value error, ")
     seen = "" if not field else f" (got {first['input']!r})"
     return RecipeError(f"{where}: {field + ': ' if field else ''}{message}{seen}", "mend that field")
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    owners: dict[str, type[BaseModel]] = {"data": DataSource, "replay": DataSource, "evaluation": TestSet}
-    owner = owners.get(str(location[0]), Recipe) if len(location) > 1 else Recipe
+    owners: dict[str, type[BaseModel]] = {"data": DataSource, "replay": DataSource, **KINDS}
+    owner = next((owners[str(part)] for part in reversed(location[:-1]) if part in owners), Recipe)
     return sorted(owner.model_fields)

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.errors import CardError
 
+TaskKind = Literal["translation", "words", "sentiment", "multiple_choice", "consistency", "perplexity"]
+"""What an evaluation task asks of a model."""
+
 Origin = Literal["written", "human translation", "machine translation", "phrasebook"]
 """How text came to be: by people, translated by people, translated by a program, or put together from a grammar."""
 
@@ -234,15 +237,23 @@ class Score(Record):
         description="paired bootstrap against the base: how likely so large a difference is by the draw of sentences",
     )
     signature: str = Field(description="the metric's own signature: name, version, settings")
+    lower_is_better: bool = False
+    draws: tuple[float, ...] = Field(
+        default=(), description="its value with each draw of worked examples, of which `value` is the mean; if several"
+    )
+    against: dict[str, float] = Field(
+        default_factory=dict, description="p values of the difference from other runs, by their names"
+    )
+    caution: str | None = Field(default=None, description="why not to rely on it, where there is a reason")
 
 
 class EvaluationRecord(Record):
     """What one model scored on one task in one direction."""
 
-    task: str = Field(description="name of the lm-eval task")
-    kind: Literal["translation"] = "translation"
+    task: str = Field(description="name of the lm-eval task; a further draw of examples has `_seedN` behind it")
+    kind: TaskKind = "translation"
     model: str = Field(description="`base`, `adapted`, or the name of another run")
-    direction: str = Field(description="e.g. eng>jav")
+    direction: str = Field(description="e.g. eng>jav; where there is one language, its code")
     role: Literal["target", "known"] = Field(description="the new language, or one that must not get worse")
     dataset: str = Field(description="name of the test set, never a local path")
     data_fingerprint: str = Field(description="sha256 over the rows used")
@@ -251,16 +262,17 @@ class EvaluationRecord(Record):
         default_factory=dict, description="rows of the file left out by cleaning, by reason"
     )
     shots: int
-    seed: int
-    prompt: str = Field(description="name of the prompt template")
+    seeds: tuple[int, ...] = Field(description="one for each draw of worked examples that was answered")
+    prompt: str = Field(description="name of the prompt template, or of the task's own wording")
     example_prompt: str = Field(description="the first prompt, exactly as the model saw it")
+    prompts_sha256: tuple[str, ...] = Field(description="per draw, over everything that the model was shown")
     decoding: dict[str, Any]
     scores: tuple[Score, ...]
     base_fingerprint: str
     delta_sha256: str | None = Field(default=None, description="of the delta that was on the base; None for the base")
     seconds: float
     versions: dict[str, str]
-    samples: str | None = Field(default=None, description="file name of the samples, under `samples/`")
+    samples: tuple[str, ...] = Field(default=(), description="per draw, file name of the samples, under `samples/`")
 
     def score(self, metric: str) -> Score | None:
         """The score of this metric, where it was measured."""

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder, or the folder of a downloaded delta.")],
-    limit: Annotated[int | None, typer.Option(help="Sentences per task, the first ones; default the recipe's.")] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(help="Kinds (words) or names of tasks, * for any text (NusaX*); repeat for several; default all."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Rows per task, the first ones; default the recipe's.")] = None,
+    repeats: Annotated[
+        int, typer.Option(help="Draws of worked examples that a score is the mean of; without examples there is one.")
+    ] = 1,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another run over the same base to evaluate too and compare with; repeat for several."),
+    ] = None,
     base: Annotated[
         str | None, typer.Option(help="Base that the delta was made for: pocket, a folder, or a Hub id.")
     ] = None,
@@ -34,12 +45,12 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
-    """Score base and delta, in every direction of the recipe's test sets.
+    """Score base and delta on the recipe's test sets: translation, words, sentiment, questions, plain text.
 
     The delta is read from disk and laid over the base: what is scored is what others will get. Interrupted work
     goes on where it stopped.
 
-    Example: cogsym evaluate runs/jav --limit 200
+    Example: cogsym evaluate runs/jav --tasks translation --repeats 3 --against runs/jav-full
     """
     quiet_libraries()
     from toolkit.recipe import read_recipe
@@ -49,7 +60,10 @@ def evaluate(
         RunFolder(run),
         recipe=read_recipe(recipe) if recipe else None,
         base=base,
+        tasks=tuple(tasks or ()),
         limit=limit,
+        repeats=repeats,
+        against=[RunFolder(other) for other in against or ()],
         seed=seed,
         batch_size=batch_size,
         again=again,
@@ -58,8 +72,11 @@ def evaluate(
     if as_json:
         out.print_json(json.dumps([record.model_dump() for record in records]))
         return
-    from toolkit.cli.table import print_table
+    from toolkit.cli.table import print_table, read_runs
 
+    if against:
+        tasks_now = {record.task for record in records}
+        records = [record for record in read_runs([run, *against]) if record.task in tasks_now]
     print_table(records)
     err.print(f"records and samples are in {run}; next: cogsym card {run}", style="dim", soft_wrap=True)
 
@@ -77,7 +94,7 @@ def evaluate_with_bar(run: RunFolder, **options: Any) -> list[EvaluationRecord]:
                 description=f"evaluating {step.model} {step.direction}",
                 completed=step.sentences,
                 total=step.total_sentences,
-                note="sentences translated",
+                note="rows answered",
             )
 
         return evaluate(run, report=report, **options)

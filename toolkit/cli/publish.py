@@ -102,9 +102,9 @@ def _trial(run: RunFolder) -> Smoke | None:
 def _one_sentence(run: RunFolder) -> tuple[str, str]:
     """A direction that was tested, into the new language where possible, and the first sentence of its test set."""
     config = run.read_config()
-    tested = [record for record in run.read_evaluations() if record.model == "adapted" and record.samples]
+    tested = [record for record in run.read_evaluations() if record.model == "adapted" and record.kind == "translation"]
     for record in sorted(tested, key=lambda record: not record.direction.endswith(f">{config.language}")):
-        with (run.samples / str(record.samples)).open(encoding="utf-8") as lines:
+        with (run.samples / record.samples[0]).open(encoding="utf-8") as lines:
             return record.direction, str(json.loads(lines.readline())["source"])
     return config.directions[0], "water"
 

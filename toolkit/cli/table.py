@@ -16,6 +16,7 @@ from toolkit.cli.console import out
 from toolkit.errors import EvaluationError
 
 if TYPE_CHECKING:
+    from toolkit.evaluation import Row
     from toolkit.records import EvaluationRecord
 
 
@@ -75,22 +76,36 @@ def read_runs(runs: Sequence[Path]) -> list[EvaluationRecord]:
     return records
 
 
+def _against(rows: Sequence[Row]) -> list[str]:
+    """How far runs differ from each other, where an evaluation has compared them."""
+    from toolkit.evaluation.table import SIGNIFICANT
+
+    lines = []
+    for row in rows:
+        for model, score in row.scores.items():
+            for other, p_value in score.against.items():
+                sure = "may be noise" if p_value >= SIGNIFICANT else "more than noise"
+                lines.append(f"{row.what} {row.metric}: {model} against {other}: {sure} (p = {p_value:.3f})")
+    return lines
+
+
 def print_table(records: Sequence[EvaluationRecord]) -> None:
     """Print the comparison with its intervals, and below it what the marks mean."""
     from toolkit.evaluation.table import cells, comparison_table
 
     rows = comparison_table(records)
     heading, lines = cells(rows)
-    shared = {(row.dataset, row.n, row.shots) for row in rows}
+    shared = {(row.dataset, row.n, row.shots, row.draws) for row in rows}
     first = 0
     if len(shared) == 1:  # said once, above the table, which then fits a narrow terminal
-        ((dataset, n, shots),) = shared
+        ((dataset, n, shots, draws),) = shared
         examples = f", {shots} worked examples in each prompt" if shots else ""
+        examples += f", mean of {draws} draws of them" if draws > 1 else ""
         out.print(f"{dataset}: {n:,} sentences{examples}", markup=False)
         first = 2
     printed = Table(box=None, header_style="bold")
     for title in heading[first:]:
-        text = title in ("test set", "direction", "metric")
+        text = title in ("test set", "what", "metric")
         printed.add_column(title, justify="left" if text else "right", no_wrap=title != "test set")
     for line in lines:
         printed.add_row(*map(escape, line[first:]))
@@ -98,5 +113,9 @@ def print_table(records: Sequence[EvaluationRecord]) -> None:
     out.print(
         "[a, b]: 95% bootstrap interval; ~: may be noise (paired bootstrap, p >= 0.05)", style="dim", markup=False
     )
+    for comparison in _against(rows):
+        out.print(comparison, markup=False)
+    for caution in dict.fromkeys(score.caution for row in rows for score in row.scores.values() if score.caution):
+        out.print(caution, style="yellow", markup=False)
     for signature in dict.fromkeys(row.signature for row in rows):
         out.print(signature, style="dim", markup=False, soft_wrap=True)

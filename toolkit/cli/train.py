@@ -209,6 +209,7 @@ def read_chosen_recipe(recipe: str | None, changes: dict[str, Any]) -> Recipe:
 def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
     from toolkit.cli.select import print_selection
     from toolkit.pretrained import resolve_config
+    from toolkit.recipe import local_files
     from toolkit.selection import looks_at, read_layout, resolve_selection
 
     layout = read_layout(resolve_config(recipe.base, recipe.base_revision))
@@ -222,9 +223,7 @@ def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
             final_norm=recipe.final_norm,
             seed=recipe.seed,
         )
-    paths = [source.path for source in (*recipe.data, *recipe.replay) if source.path is not None]
-    paths += [test.path for test in recipe.evaluation]
-    files = {path: Path(path).is_file() for path in paths}
+    files = {str(path): path.is_file() for path in local_files(recipe)}
     if as_json:
         planned = selection.model_dump(mode="json") if selection else None
         out.print_json(json.dumps({"selection": planned, "data": files}))

@@ -16,7 +16,7 @@ class Form:
 
     columns: tuple[str, ...]  # a source without these cannot be used
     keys: tuple[str, ...]
-    clean_row: Callable[[Mapping[str, Any]], tuple[dict[str, str], str | None]]  # texts, and why to leave them out
+    clean_row: Callable[[Mapping[str, Any]], tuple[dict[str, Any], str | None]]  # values, and why to leave them out
 
 
 def pairs_form(name: str, languages: Sequence[str], columns: Mapping[str, str] | None = None) -> Form:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from toolkit.corpus.cleaning import Form, instructions_form, pairs_form
 from toolkit.corpus.shelf import as_line
@@ -17,10 +18,23 @@ from toolkit.errors import CorpusError
 class Rows:
     """What one file holds after cleaning: `keys` name the fields that every row has."""
 
-    name: str  # file name, never its path
+    name: str  # file name or Hub id, never a path
     keys: tuple[str, ...]
-    rows: tuple[dict[str, str], ...]
+    rows: tuple[dict[str, Any], ...]  # a value is text, a number or a tuple of texts
     dropped: dict[str, int]  # rows left out, by reason
+    places: dict[str, str] = field(default_factory=dict)  # of the first row left out for that reason, e.g. "line 12"
+
+    @property
+    def left_out(self) -> str | None:
+        """What was left out and where to look, as a sentence; None if nothing was."""
+        if not self.dropped:
+            return None
+        reasons = [f"{count:,} x {fault} (first: {self.places[fault]})" for fault, count in self.dropped.items()]
+        return f"{self.name}: left out {', '.join(reasons)}"
+
+    def first(self, limit: int | None) -> Rows:
+        """The same with at most so many rows, the first ones."""
+        return replace(self, rows=self.rows[:limit])
 
     @property
     def fingerprint(self) -> str:
@@ -46,7 +60,7 @@ def read_pairs(path: Path, languages: Sequence[str], columns: Mapping[str, str] 
         CorpusError: if the file is missing, unreadable, lacks a column, or no row is left.
     """
     form = pairs_form(path.name, languages, columns)
-    return _collect(read_file(path), form)
+    return collect(read_file(path), form)
 
 
 def read_instructions(path: Path) -> Rows:
@@ -55,15 +69,26 @@ def read_instructions(path: Path) -> Rows:
     Raises:
         CorpusError: if the file is missing, unreadable, lacks a field, or no row is left.
     """
-    return _collect(read_file(path, INSTRUCTION_SUFFIXES), instructions_form())
+    return collect(read_file(path, INSTRUCTION_SUFFIXES), instructions_form())
 
 
-def _collect(table: Table, form: Form) -> Rows:
-    kept: list[dict[str, str]] = []
+def collect(table: Table, form: Form) -> Rows:
+    """All rows of a table after cleaning; repeated ones are left out and counted.
+
+    Raises:
+        CorpusError: if the table lacks a column, a row cannot be used at all (the form raises ValueError), or no row
+            is left.
+    """
+    kept: list[dict[str, Any]] = []
     dropped: dict[str, int] = {}
-    seen: set[tuple[str, ...]] = set()
-    for _, row in table.require(form.columns).rows:
-        texts, fault = form.clean_row(row)
+    places: dict[str, str] = {}
+    seen: set[tuple[Any, ...]] = set()
+    for number, row in table.require(form.columns).rows:
+        try:
+            texts, fault = form.clean_row(row)
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            raise CorpusError(f"{table.name}, {table.unit} {number}: {message}", hint or "mend that row") from error
         identity = tuple(texts[key] for key in form.keys)
         if fault is None and identity in seen:
             fault = "repeated row"
@@ -72,9 +97,10 @@ def _collect(table: Table, form: Form) -> Rows:
             kept.append(texts)
         else:
             dropped[fault] = dropped.get(fault, 0) + 1
+            places.setdefault(fault, f"{table.unit} {number}")
     if not kept:
         raise nothing_left(table.name, dropped)
-    return Rows(table.name, form.keys, tuple(kept), dropped)
+    return Rows(table.name, form.keys, tuple(kept), dropped, places)
 
 
 def nothing_left(name: str, dropped: Mapping[str, int]) -> CorpusError:

@@ -5,7 +5,9 @@ Resamples, order statistics and p value are those of sacrebleu's significance te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +46,11 @@ def resample(metric: Metric, statistics: NDArray[np.float64], *, resamples: int 
     sums = _counts(len(statistics), resamples) @ statistics  # (R, K)
     draws = np.array([metric.score(row) for row in sums.tolist()])
     return Resampled(metric.score(statistics.sum(axis=0).tolist()), draws)
+
+
+def mean_of(draws: Sequence[Resampled]) -> Resampled:
+    """The mean score over several draws of worked examples; each resample has the same test sentences in all."""
+    return Resampled(fmean(each.value for each in draws), np.mean([each.draws for each in draws], axis=0))
 
 
 def paired_p_value(system: Resampled, baseline: Resampled) -> float:

@@ -13,7 +13,7 @@ from lm_eval.models.huggingface import HFLM
 from transformers import StoppingCriteria, StoppingCriteriaList
 from transformers.utils import logging as transformers_logging
 
-from toolkit.tokens import prompt_ids
+from toolkit.tokens import plain_ids, prompt_ids
 
 TYPICAL_TOKENS = 512  # of a prompt with its answer, when memory is planned
 CACHE_BYTES = {"cpu": 2**30, "cuda": 4 * 2**30}  # beside Llama-2 7B in bf16, this fits a card of 24 GB
@@ -22,14 +22,15 @@ CACHE_BYTES = {"cpu": 2**30, "cuda": 4 * 2**30}  # beside Llama-2 7B in bf16, th
 
 
 class EvaluationLM(HFLM):
-    """Generates what lm-eval's own `hf` model generates, with two differences in how.
+    """Answers what lm-eval's own `hf` model answers, with two differences in how.
 
     Prompts become tokens by `toolkit.tokens`, so text that spells `</s>` stays text. A sentence that has reached its
     stop sequence is padded from then on, as one that has reached the end-of-sequence token is, where lm-eval goes on
     generating until every sentence of the batch has reached the same kind of end.
     """
 
-    on_sentences: Callable[[int], None] | None = None  # called with the size of each finished batch
+    on_requests: Callable[[int], None] | None = None  # called with the size of each finished batch
+    _reads_bare_text = False  # while text is read in windows, each of which lm-eval begins with its own token
 
     def __init__(self, model: Any, tokenizer: Any, batch_size: int) -> None:
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
@@ -54,9 +55,31 @@ class EvaluationLM(HFLM):
             mask[index, longest - len(row) :] = 1
         return ids, mask
 
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
+        """Ids of a prompt, or of text alone where lm-eval asks for that or reads text in windows."""
+        bare = self._reads_bare_text or add_special_tokens is False
+        return plain_ids(self.tokenizer, string) if bare else prompt_ids(self.tokenizer, string)
+
+    def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = True) -> list[float]:
+        self._reads_bare_text = True  # as `add_bos_token=False` makes it in lm-eval
+        try:
+            return list(super().loglikelihood_rolling(requests, disable_tqdm=True))
+        finally:
+            self._reads_bare_text = False
+
+    def _loglikelihood_tokens(self, requests: Any, disable_tqdm: bool = True, override_bs: int | None = None) -> Any:
+        return super()._loglikelihood_tokens(requests, disable_tqdm=True, override_bs=override_bs)
+
     def reads_otherwise(self, prompts: Sequence[str]) -> int:
         """How many of these prompts plain lm-eval would turn into other tokens than training does."""
-        return sum(self.tok_encode(prompt) != prompt_ids(self.tokenizer, prompt) for prompt in prompts)
+        plainly = super().tok_encode
+        return sum(plainly(prompt) != prompt_ids(self.tokenizer, prompt) for prompt in prompts if prompt)
+
+    def _model_call(self, inps: torch.Tensor, **options: Any) -> torch.Tensor:
+        logits = super()._model_call(inps, **options)
+        if self.on_requests:
+            self.on_requests(len(inps))
+        return logits
 
     def _model_generate(
         self, context: torch.Tensor, max_length: int, stop: list[str], **generation_kwargs: Any
@@ -71,8 +94,8 @@ class EvaluationLM(HFLM):
             use_cache=True,
             **generation_kwargs,
         )
-        if self.on_sentences:
-            self.on_sentences(len(context))
+        if self.on_requests:
+            self.on_requests(len(context))
         return generated
 
 
@@ -119,6 +142,12 @@ def default_batch_size(config: Any, dtype: torch.dtype, device: torch.device) ->
     token_bytes = 2 * config.num_hidden_layers * heads * head_width * dtype.itemsize
     fitting = CACHE_BYTES.get(device.type, CACHE_BYTES["cpu"]) // (token_bytes * TYPICAL_TOKENS)
     return max(1, min(128, fitting))
+
+
+def batch_size_for_text(config: Any, dtype: torch.dtype, device: torch.device, tokens: int) -> int:
+    """Texts of so many tokens per batch whose logits, twice over, stay within `CACHE_BYTES`."""
+    text_bytes = 2 * tokens * config.vocab_size * max(dtype.itemsize, 4)
+    return max(1, min(128, CACHE_BYTES.get(device.type, CACHE_BYTES["cpu"]) // text_bytes))
 
 
 @contextmanager

@@ -1,20 +1,31 @@
-"""Metrics over a whole test set, as sums of statistics per sentence, so that resampling costs nothing but additions."""
+"""Metrics over a whole test set, as sums of statistics per sample, so that resampling costs nothing but additions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.errors import EvaluationError
 from toolkit.evaluation.bootstrap import RESAMPLES, SEED
+from toolkit.evaluation.lm_eval_functions import is_accepted
 
-# Shapes: N sentences, K statistics per sentence.
+# Shapes: N samples, K statistics per sample, C labels.
+
+Sample = Mapping[str, Any]
+"""A row of the task with the model's answer."""
+
+_RESAMPLED = f"bs:{RESAMPLES}|seed:{SEED}"  # as sacrebleu writes the resampling behind an interval
 
 
 class Metric(Protocol):
-    """A corpus-level metric; its score depends on the test set only through a sum over sentences."""
+    """A metric of a test set; its score depends on the samples only through a sum over them."""
 
     @property
     def name(self) -> str:
@@ -26,8 +37,16 @@ class Metric(Protocol):
         """All that is needed to compute score and interval again; complete once `statistics` has been called."""
         ...
 
-    def statistics(self, hypotheses: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
-        """What each sentence contributes. (N, K)"""
+    @property
+    def lower_is_better(self) -> bool: ...
+
+    @property
+    def in_lm_eval(self) -> tuple[str, ...]:
+        """Metric and aggregation: lm-eval's names, or functions of `lm_eval_functions`; empty where it has neither."""
+        ...
+
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        """What each sample contributes. (N, K)"""
         ...
 
     def score(self, sums: Sequence[float]) -> float:
@@ -36,10 +55,13 @@ class Metric(Protocol):
 
 
 class SacrebleuMetric:
-    """A metric of sacrebleu, digit for digit, with its own signature."""
+    """A metric of sacrebleu, digit for digit, with its own signature. Samples have `hypothesis` and `reference`."""
 
-    def __init__(self, name: str, implementation: Any) -> None:
+    lower_is_better = False
+
+    def __init__(self, name: str, implementation: Any, in_lm_eval: tuple[str, str]) -> None:
         self.name = name
+        self.in_lm_eval = in_lm_eval
         self._implementation = implementation
 
     @property
@@ -47,13 +69,15 @@ class SacrebleuMetric:
         # The name that sacrebleu itself prints in front of the signature: chrF2++, BLEU.
         prefix = self._implementation._compute_score_from_stats([0] * self._width).name
         signature = self._implementation.get_signature()
-        signature.update("bs", RESAMPLES)  # as sacrebleu itself writes the resampling behind an interval
+        signature.update("bs", RESAMPLES)
         signature.update("seed", str(SEED))
         return f"{prefix}|{signature.format()}"
 
-    def statistics(self, hypotheses: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        hypotheses = [sample["hypothesis"] for sample in samples]
+        references = [sample["reference"] for sample in samples]
         # sacrebleu's own significance tests start from the same method; it has no public name.
-        rows = self._implementation._extract_corpus_statistics(list(hypotheses), [list(references)])
+        rows = self._implementation._extract_corpus_statistics(hypotheses, [references])
         self._width = len(rows[0])
         return np.asarray(rows, dtype=np.float64)
 
@@ -61,9 +85,134 @@ class SacrebleuMetric:
         return float(self._implementation._compute_score_from_stats(list(sums)).score)
 
 
-def translation_metrics() -> list[Metric]:
-    """chrF++ (the headline) and BLEU."""
+def translation_metrics(*, spbleu: bool = False) -> list[Metric]:
+    """chrF++ (the headline) and BLEU; on request BLEU over the SentencePiece pieces of FLORES-200 too.
+
+    Raises:
+        EvaluationError: if spBLEU is asked for, and sacrebleu can neither find nor fetch its SentencePiece model.
+    """
     from sacrebleu.metrics import BLEU, CHRF
 
     # `force` silences the warning about tokenized text; it changes no number.
-    return [SacrebleuMetric("chrF++", CHRF(word_order=2)), SacrebleuMetric("BLEU", BLEU(force=True))]
+    metrics: list[Metric] = [
+        SacrebleuMetric("chrF++", CHRF(word_order=2), ("chrf++", "chrf++")),
+        SacrebleuMetric("BLEU", BLEU(force=True), ("bleu", "bleu")),
+    ]
+    if spbleu:
+        try:
+            implementation = BLEU(tokenize="flores200", force=True)
+        except Exception as error:  # the download fails in several ways
+            raise EvaluationError(
+                f"spBLEU needs the SentencePiece model of FLORES-200, which could not be fetched: {error}",
+                "run it once where there is a network (sacrebleu keeps the model), or leave out `spbleu`",
+            ) from error
+        metrics.append(SacrebleuMetric("spBLEU", implementation, ("spbleu", "corpus_spbleu")))
+    return metrics
+
+
+@dataclass(frozen=True)
+class AcceptedWords:
+    """Share of answers that are one of the sample's `accepted` words, in percent."""
+
+    name = "accuracy"
+    lower_is_better = False
+    in_lm_eval = ("is_accepted", "mean")
+
+    @property
+    def signature(self) -> str:
+        return f"accuracy|any of the accepted words|case:folded|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        right = [max(is_accepted([word], [each["hypothesis"]]) for word in each["accepted"]) for each in samples]
+        return _with_ones(right)
+
+    def score(self, sums: Sequence[float]) -> float:
+        return 100 * sums[0] / sums[1]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of samples whose `chosen` option is the `gold` one, in percent."""
+
+    name = "accuracy"
+    lower_is_better = False
+    in_lm_eval = ("acc", "mean")
+
+    @property
+    def signature(self) -> str:
+        return f"accuracy|likeliest choice|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        return _with_ones([float(sample["chosen"] == sample["gold"]) for sample in samples])
+
+    def score(self, sums: Sequence[float]) -> float:
+        return 100 * sums[0] / sums[1]
+
+
+@dataclass(frozen=True)
+class MacroF1:
+    """F1 averaged over the labels that occur, in percent; scikit-learn's `f1_score(average="macro")`."""
+
+    labels: tuple[str, ...]
+    name = "macro-F1"
+    lower_is_better = False
+    in_lm_eval = ("f1", "macro_f1")
+
+    @property
+    def signature(self) -> str:
+        return f"macro-F1|labels:{len(self.labels)}|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        """One count in the cell (right, chosen) of a confusion matrix. (N, C x C)"""
+        size = len(self.labels)
+        cells = [sample["gold"] * size + sample["chosen"] for sample in samples]
+        return np.eye(size * size)[cells]
+
+    def score(self, sums: Sequence[float]) -> float:
+        confusion = np.asarray(sums).reshape(len(self.labels), -1)
+        occurring = confusion.sum(axis=0) + confusion.sum(axis=1)
+        found = 2 * np.diag(confusion)[occurring > 0] / occurring[occurring > 0]
+        return 100 * float(found.mean())
+
+
+@dataclass(frozen=True)
+class BitsPerByte:
+    """How many bits the model needs for a byte of UTF-8: comparable between tokenizers."""
+
+    name = "bits per byte"
+    lower_is_better = True
+    in_lm_eval = ("bits_per_byte", "bits_per_byte")
+
+    @property
+    def signature(self) -> str:
+        return f"bits_per_byte|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        return np.array([[sample["loglikelihood"], len(sample["text"].encode())] for sample in samples])
+
+    def score(self, sums: Sequence[float]) -> float:
+        return -sums[0] / sums[1] / math.log(2)
+
+
+@dataclass(frozen=True)
+class WordPerplexity:
+    """Perplexity per word between white space: comparable between tokenizers, within one language."""
+
+    name = "word perplexity"
+    lower_is_better = True
+    in_lm_eval = ("word_perplexity", "word_perplexity")
+
+    @property
+    def signature(self) -> str:
+        return f"word_perplexity|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        return np.array([[each["loglikelihood"], len(re.split(r"\s+", each["text"]))] for each in samples])
+
+    def score(self, sums: Sequence[float]) -> float:
+        return math.exp(min(-sums[0] / sums[1], 700.0))  # the largest power that a float holds
+
+
+def _with_ones(values: Sequence[float]) -> NDArray[np.float64]:
+    """Each value beside a count of one, so that their sums give the mean. (N, 2)"""
+    return np.column_stack([np.asarray(values, dtype=np.float64), np.ones(len(values))])

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.environment import package_versions
-from toolkit.errors import CardError, EvaluationError
-from toolkit.evaluation.bootstrap import paired_p_value, resample
-from toolkit.evaluation.samples import read_hypotheses, write_samples
+from toolkit.errors import EvaluationError
+from toolkit.evaluation.evaluated import ADAPTED, BASE, MODELS, Draws, Evaluated
+from toolkit.evaluation.making import make_tasks
 from toolkit.evaluation.task import Task, write_tasks
-from toolkit.evaluation.translation import translation_tasks
 from toolkit.recipe import Recipe, read_recipe
-from toolkit.records import EvaluationRecord, Score
+from toolkit.records import EvaluationRecord
 from toolkit.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from toolkit.evaluation.generation import Answerer
-
-BASE, ADAPTED = "base", "adapted"
-MODELS = (BASE, ADAPTED)  # in this order, because the second is compared with the first
+    from toolkit.delta import LanguageSwitcher
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,130 @@ class EvaluationStep:
 Report = Callable[[EvaluationStep], None]
 
 
+def evaluate(
+    run: RunFolder,
+    *,
+    recipe: Recipe | None = None,
+    base: str | Path | None = None,
+    tasks: Sequence[str] = (),
+    limit: int | None = None,
+    seed: int = 0,
+    repeats: int = 1,
+    against: Sequence[RunFolder] = (),
+    batch_size: int | None = None,
+    again: bool = False,
+    reuse: RunFolder | None = None,
+    report: Report | None = None,
+) -> list[EvaluationRecord]:
+    """Scores of base and base + delta on the recipe's test sets, written into the run as each task finishes.
+
+    The base is loaded once; deltas are read from disk and laid over it in turn. What an earlier, interrupted
+    evaluation has finished is not computed again.
+
+    Args:
+        run: a trained run, or a downloaded delta together with a recipe.
+        recipe: names the test sets, and serves for nothing else; default the recipe saved with the run.
+        base: the base that the delta was made for; default the one that it names.
+        tasks: kinds, or names of tasks with `*` for any text; default all.
+        limit: at most so many rows per task, the first ones.
+        seed: draws the worked examples of few-shot prompts.
+        repeats: how many draws of worked examples a score is the mean of.
+        against: other runs over the same base, evaluated on the same test sets and compared with this one; their
+            records are written into their own folders.
+        batch_size: sentences at a time; default as memory allows.
+        again: compute everything anew.
+        reuse: another run over the same base; what the base answered there is taken over where the task is the same.
+        report: called after each batch.
+
+    Returns:
+        For each test set and direction the base's record and the adapted model's.
+
+    Raises:
+        EvaluationError, CorpusError: if a test set is missing or unusable.
+        WrongBaseError: if a delta was made for another base.
+    """
+    from toolkit.pretrained import resolve_delta
+
+    evaluations = [Evaluated(resolve_delta(each.root)) for each in (run, *against)]
+    _refuse_confusion(evaluations)
+    own = evaluations[0]
+    tests = _tests_for(own.run, recipe)
+    planned = []
+    for evaluated in evaluations:
+        worded = _worded_for(evaluated.run, tests)
+        planned.append(make_tasks(worded, only=tasks, limit=limit, seed=seed, repeats=repeats))
+        write_tasks((task for draws in planned[-1] for task in draws), evaluated.run.tasks)
+    if reuse is not None:
+        own.take_over_base(Evaluated(resolve_delta(reuse.root)), planned[0])
+    models = _Models(own, base, batch_size, report)
+    for evaluated, made in zip(evaluations, planned, strict=True):
+        if evaluated is not own and not again:
+            evaluated.take_over_base(own, made)
+        models.answer(evaluated, made, again=again)
+    others = list(zip(evaluations[1:], planned[1:], strict=True))
+    for evaluated, made in others:
+        _score(evaluated, made, [])
+    return _score(own, planned[0], others)
+
+
+def _score(
+    evaluated: Evaluated, tests: Sequence[Draws], others: Sequence[tuple[Evaluated, Sequence[Draws]]]
+) -> list[EvaluationRecord]:
+    records = []
+    for index, draws in enumerate(tests):
+        records.append(evaluated.score(BASE, draws))
+        measured = {other.name: other.measured(ADAPTED, theirs[index]) or {} for other, theirs in others}
+        records.append(evaluated.score(ADAPTED, draws, measured))
+    return records
+
+
+class _Models:
+    """One base in memory, loaded when it is first needed, which becomes each adapted model in turn."""
+
+    def __init__(
+        self, first: Evaluated, base: str | Path | None, batch_size: int | None, report: Report | None
+    ) -> None:
+        self._first, self._base, self._batch_size, self._report = first, base, batch_size, report
+        self._loaded: tuple[Any, Any, LanguageSwitcher] | None = None
+
+    def answer(self, evaluated: Evaluated, tests: Sequence[Draws], *, again: bool) -> None:
+        """Let base and adapted model answer what this evaluation lacks; each task's record is written as it ends."""
+        missing = [
+            (model, draws, task)
+            for model in MODELS
+            for draws in tests
+            for task in draws
+            if again or evaluated.samples(model, task) is None
+        ]
+        if not missing:
+            return
+        from toolkit.evaluation.answering import Answerer
+
+        model, tokenizer, switcher = self._load()
+        key = str(evaluated.run.root)
+        switcher.add(key, evaluated.run.root / evaluated.config.delta_file)  # refuses another base
+        answerer = Answerer(model, tokenizer, evaluated.run.tasks, self._batch_size)
+        for _, _, task in missing:  # whatever is wrong shows before anything is computed
+            answerer.check(task)
+        progress = _Progress(self._report, sum(len(task.rows) for *_, task in missing))
+        for name, draws, task in missing:
+            with switcher.use(None if name == BASE else key):
+                start = time.perf_counter()
+                answers = answerer.answer(task, progress.of(name, task))
+                facts = {"decoding": answerer.decoding(task), "seconds": time.perf_counter() - start}
+                evaluated.keep(name, draws, task, answers, facts)
+
+    def _load(self) -> tuple[Any, Any, LanguageSwitcher]:
+        if self._loaded is None:
+            from toolkit.delta import LanguageSwitcher
+            from toolkit.pretrained import base_of, load_base, resolve_base
+
+            folder = base_of(self._first.run) if self._base is None else resolve_base(self._base)
+            model, tokenizer = load_base(folder)
+            self._loaded = model, tokenizer, LanguageSwitcher(model, folder)
+        return self._loaded
+
+
 class _Progress:
     """Counts sentences over all tasks."""
 
@@ -52,215 +170,38 @@ class _Progress:
         def count(sentences: int) -> None:
             self._done += sentences
             if self._report:
-                self._report(EvaluationStep(model, task.name, str(task.direction), self._done, self._total))
+                self._report(EvaluationStep(model, task.name, task.direction, self._done, self._total))
 
         count(0)
         return count
 
 
-def evaluate(
-    run: RunFolder,
-    *,
-    recipe: Recipe | None = None,
-    base: str | Path | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-    batch_size: int | None = None,
-    again: bool = False,
-    reuse: RunFolder | None = None,
-    report: Report | None = None,
-) -> list[EvaluationRecord]:
-    """Scores of base and base + delta on the recipe's test sets, written into the run as each task finishes.
-
-    The base is loaded once; the delta is read from disk and laid over it. What an earlier, interrupted evaluation
-    has finished is not computed again.
-
-    Args:
-        run: a trained run, or a downloaded delta together with a recipe.
-        recipe: names the test sets, and serves for nothing else; default the recipe saved with the run.
-        base: the base that the delta was made for; default the one that it names.
-        limit: at most so many sentences per task, the first ones.
-        seed: draws the worked examples of few-shot prompts.
-        batch_size: sentences at a time; default as memory allows.
-        again: compute everything anew.
-        reuse: another run over the same base; what the base answered there is taken over where the task is the same.
-        report: called after each batch.
-
-    Returns:
-        For each task the base's record and the adapted model's.
+def _refuse_confusion(evaluations: Sequence[Evaluated]) -> None:
+    """Raise where runs could not be told apart by their names, or stand on different bases.
 
     Raises:
-        EvaluationError, CorpusError: if a test set is missing or unusable.
-        WrongBaseError: if the delta was made for another base.
+        EvaluationError: naming them.
     """
-    from toolkit.pretrained import resolve_delta
-
-    delta = resolve_delta(run.root)
-    tasks = translation_tasks(_tests_for(delta, recipe), limit=limit, seed=seed)
-    evaluation = _Evaluation(delta)
-    write_tasks(tasks, run.tasks)
-    if reuse is not None:
-        evaluation.take_over_base(_Evaluation(resolve_delta(reuse.root)), tasks)
-    missing = [
-        (model, task) for model in MODELS for task in tasks if again or evaluation.hypotheses(model, task) is None
-    ]
-    if missing:
-        evaluation.answer(missing, base, batch_size, report)
-    return [evaluation.score(model, task) for task in tasks for model in MODELS]
-
-
-class _Evaluation:
-    """The records and samples of one run, read and written."""
-
-    def __init__(self, run: RunFolder) -> None:
-        self._run = run
-        self._config = run.read_config()
-
-    def hypotheses(self, model: str, task: Task) -> list[str] | None:
-        """What the model answered in an evaluation of the same facts; None if there was none."""
-        try:
-            record = EvaluationRecord.read(self._record_path(model, task))
-        except CardError:  # none yet, or one that another version wrote
-            return None
-        decoding = record.decoding
-        same = (
-            record.data_fingerprint == task.fingerprint
-            and record.example_prompt == task.rows[0]["prompt"]
-            and (record.shots, record.seed, record.prompt) == (task.shots, task.seed, task.template)
-            and (decoding.get("stop"), decoding.get("max_new_tokens")) == (task.stop, task.max_new_tokens)
-            and record.base_fingerprint == self._config.base_fingerprint
-            and record.delta_sha256 == self._delta_of(model)
-        )
-        return read_hypotheses(self._samples_path(model, task), task) if same else None
-
-    def take_over_base(self, other: _Evaluation, tasks: Sequence[Task]) -> None:
-        """Copy what another run's evaluation of the same base holds on these tasks and this one lacks.
-
-        Raises:
-            EvaluationError: if the other run stands on another base.
-        """
-        if other._config.base_fingerprint != self._config.base_fingerprint:
-            raise EvaluationError(
-                f"{other._run.root} and {self._run.root} stand on different bases",
-                "evaluate this run by itself",
-            )
-        for task in tasks:
-            hypotheses = other.hypotheses(BASE, task)
-            if hypotheses is not None and self.hypotheses(BASE, task) is None:
-                write_samples(self._samples_path(BASE, task), task, hypotheses)
-                EvaluationRecord.read(other._record_path(BASE, task)).write(self._record_path(BASE, task))
-
-    def answer(
-        self,
-        missing: Sequence[tuple[str, Task]],
-        base: str | Path | None,
-        batch_size: int | None,
-        report: Report | None,
-    ) -> None:
-        """Let the models answer these tasks; write samples and records."""
-        from toolkit.evaluation.generation import Answerer
-        from toolkit.pretrained import base_of, load_base, resolve_base
-
-        folder = base_of(self._run) if base is None else resolve_base(base)
-        loaded, tokenizer = load_base(folder)
-        adapted = self._adapter(loaded, folder)  # refuses another base before anything is computed
-        answerer = Answerer(loaded, tokenizer, self._run.tasks, batch_size)
-        for _, task in missing:
-            answerer.check(task)
-        progress = _Progress(report, sum(len(task.rows) for _, task in missing))
-        for wanted in MODELS:
-            with adapted() if wanted == ADAPTED else nullcontext():
-                for model, task in missing:
-                    if model == wanted:
-                        self._answer_one(answerer, model, task, progress)
-
-    def score(self, model: str, task: Task) -> EvaluationRecord:
-        """The record with its scores; for the adapted model they are compared with the base's."""
-        path = self._record_path(model, task)
-        record = EvaluationRecord.read(path)
-        scores = self._scores(model, task)
-        if scores != record.scores:
-            record = record.model_copy(update={"scores": scores})
-            record.write(path)
-        return record
-
-    def _answer_one(self, answerer: Answerer, model: str, task: Task, progress: _Progress) -> None:
-        start = time.perf_counter()
-        hypotheses = answerer.answer(task, progress.of(model, task))
-        write_samples(self._samples_path(model, task), task, hypotheses)
-        record = EvaluationRecord(
-            task=task.name,
-            kind=task.kind,
-            model=model,
-            direction=str(task.direction),
-            role=task.role,
-            dataset=task.dataset,
-            data_fingerprint=task.fingerprint,
-            n=len(task.rows),
-            dropped=task.dropped,
-            shots=task.shots,
-            seed=task.seed,
-            prompt=task.template,
-            example_prompt=task.rows[0]["prompt"],
-            decoding=answerer.decoding(task),
-            scores=self._scores(model, task),
-            base_fingerprint=self._config.base_fingerprint,
-            delta_sha256=self._delta_of(model),
-            seconds=round(time.perf_counter() - start, 3),
-            versions=package_versions(),
-            samples=self._samples_path(model, task).name,
-        )
-        record.write(self._record_path(model, task))
-
-    def _scores(self, model: str, task: Task) -> tuple[Score, ...]:
-        answers = {name: read_hypotheses(self._samples_path(name, task), task) for name in (BASE, model)}
-        scores = []
-        for metric in task.metrics:
-            resampled = {
-                name: resample(metric, metric.statistics(hypotheses, task.references))
-                for name, hypotheses in answers.items()
-                if hypotheses is not None
-            }
-            own = resampled[model]
-            low, high = own.interval
-            p_value = paired_p_value(own, resampled[BASE]) if model != BASE and BASE in resampled else None
-            scores.append(
-                Score(
-                    metric=metric.name,
-                    value=own.value,
-                    low=low,
-                    high=high,
-                    p_value=p_value,
-                    signature=metric.signature,
-                )
-            )
-        return tuple(scores)
-
-    def _adapter(self, model: Any, base: Path) -> Callable[[], AbstractContextManager[Any]]:
-        from toolkit.delta import LanguageSwitcher
-
-        switcher = LanguageSwitcher(model, base)
-        switcher.add(ADAPTED, self._run.root / self._config.delta_file)
-        return lambda: switcher.use(ADAPTED)
-
-    def _delta_of(self, model: str) -> str | None:
-        return None if model == BASE else self._config.delta_sha256
-
-    def _record_path(self, model: str, task: Task) -> Path:
-        return self._run.evaluation_records / f"{task.name}.{model}.json"
-
-    def _samples_path(self, model: str, task: Task) -> Path:
-        return self._run.samples / f"{task.name}.{model}.jsonl"
+    names = [evaluated.name for evaluated in evaluations]
+    if len(set(names)) < len(names):
+        raise EvaluationError(f"two runs are called '{max(names, key=names.count)}'", "rename the folder of one")
+    for other in evaluations[1:]:
+        other.refuse_other_base(evaluations[0])
 
 
 def _tests_for(run: RunFolder, recipe: Recipe | None) -> Recipe:
-    """The recipe that names the test sets, with the wording and the language that the delta was trained for."""
-    if recipe is None:
-        if not run.recipe.is_file():
-            raise EvaluationError(
-                f"{run.root} holds no recipe that names test sets",
-                "give one with --recipe; only its `evaluation:` is used",
-            )
-        recipe = read_recipe(run.recipe)
+    """The recipe that names the test sets."""
+    if recipe is not None:
+        return recipe
+    if not run.recipe.is_file():
+        raise EvaluationError(
+            f"{run.root} holds no recipe that names test sets",
+            "give one with --recipe; only its `evaluation:` is used",
+        )
+    return read_recipe(run.recipe)
+
+
+def _worded_for(run: RunFolder, recipe: Recipe) -> Recipe:
+    """The same test sets, in the wording and about the language that a delta was trained for."""
     config = run.read_config()
     return recipe.model_copy(update={"prompt": config.prompt, "language": config.language})

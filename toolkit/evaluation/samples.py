@@ -1,35 +1,41 @@
-"""The samples behind a score: one row per sentence, from which every number can be computed again."""
+"""The samples behind a score: each row with the model's answer, from which every number can be computed again."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from toolkit.evaluation.task import Task
 
-# A sample: {"source": ..., "reference": ..., "hypothesis": ...}
+Answer = Mapping[str, Any]
+"""What a model adds to a row: `hypothesis` and more, as the way of asking says."""
 
 
-def write_samples(path: Path, task: Task, hypotheses: Sequence[str]) -> None:
-    """Write the task's sentences with what the model made of them, whole or not at all."""
+def write_samples(path: Path, task: Task, answers: Sequence[Answer]) -> None:
+    """Write the task's rows, but for their prompts, with the model's answers; whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.tmp")
     with draft.open("w", encoding="utf-8", newline="\n") as file:
-        for row, hypothesis in zip(task.rows, hypotheses, strict=True):
-            sample = {"source": row["source"], "reference": row["reference"], "hypothesis": hypothesis}
-            file.write(json.dumps(sample, ensure_ascii=False) + "\n")
+        for row, answer in zip(task.rows, answers, strict=True):
+            file.write(json.dumps(_shown(row) | dict(answer), ensure_ascii=False) + "\n")
     os.replace(draft, path)
 
 
-def read_hypotheses(path: Path, task: Task) -> list[str] | None:
-    """What the model made of the task's sentences; None if the file is not whole or is about other sentences."""
+def read_samples(path: Path, task: Task) -> list[dict[str, Any]] | None:
+    """The samples in this file; None if it is not whole or is about other rows."""
     try:
         with path.open(encoding="utf-8") as file:
             samples = [json.loads(line) for line in file]
-        pairs = [(sample["source"], sample["reference"]) for sample in samples]
-        hypotheses = [str(sample["hypothesis"]) for sample in samples]
+        shown = [json.loads(json.dumps(_shown(row))) for row in task.rows]
+        same = [{key: sample[key] for key in row} for sample, row in zip(samples, shown, strict=True)] == shown
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return hypotheses if pairs == [(row["source"], row["reference"]) for row in task.rows] else None
+    return samples if same else None
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without its prompt, which is long and lies in the task's own file."""
+    return {key: value for key, value in row.items() if key != "prompt"}

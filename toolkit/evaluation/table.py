@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from toolkit.errors import EvaluationError
-from toolkit.records import EvaluationRecord, Score
+from toolkit.records import EvaluationRecord, Score, TaskKind
 
 SIGNIFICANT = 0.05
 
@@ -26,7 +26,20 @@ class Row:
     shots: int
     signature: str
     data_fingerprint: str
+    kind: TaskKind
+    draws: int  # of worked examples, of which a score is the mean
+    lower_is_better: bool
     scores: dict[str, Score]  # by model
+
+    @property
+    def what(self) -> str:
+        """Direction or language, and what was asked where that is not translation."""
+        return self.direction if self.kind == "translation" else f"{self.direction} {self.kind.replace('_', ' ')}"
+
+    @property
+    def decimals(self) -> int:
+        """One on the scale of 0 to 100; more where scores are small numbers."""
+        return {"COMET-22": 4, "bits per byte": 3}.get(self.metric, 1)
 
     def change(self, model: str, baseline: str = "base") -> float | None:
         """Points gained against the baseline, None where either was not measured."""
@@ -57,7 +70,7 @@ def comparison_table(records: Iterable[EvaluationRecord]) -> list[Row]:
                 record.data_fingerprint,
                 record.prompt,
                 record.shots,
-                record.seed,
+                record.seeds,
                 score.metric,
                 score.signature,
             )
@@ -72,6 +85,9 @@ def comparison_table(records: Iterable[EvaluationRecord]) -> list[Row]:
                     record.shots,
                     score.signature,
                     record.data_fingerprint,
+                    record.kind,
+                    len(record.seeds),
+                    score.lower_is_better,
                     {},
                 ),
             )
@@ -96,12 +112,13 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     models = models_of(rows)
     changed = [model for model in models if model != "base"] if "base" in models else []
     several = len(changed) > 1
-    heading = ["test set", "n", "direction", "metric", *models]
+    heading = ["test set", "n", "what", "metric", *models]
     heading += [f"change {model}" if several else "change" for model in changed]
     lines = []
     for row in rows:
-        line = [row.dataset, str(row.n), row.direction, row.metric]
-        line += [_score_text(row.scores.get(model)) for model in models]
+        metric = f"{row.metric} (lower is better)" if row.lower_is_better else row.metric
+        line = [row.dataset, str(row.n), row.what, metric]
+        line += [_score_text(row.scores.get(model), row.decimals) for model in models]
         line += [_change_text(row, model) for model in changed]
         lines.append(line)
     return heading, lines
@@ -136,30 +153,31 @@ def as_latex(rows: Sequence[Row]) -> str:
 def as_csv(rows: Sequence[Row]) -> str:
     """One line per score, with its signature: for a spreadsheet or a plot."""
     text = io.StringIO()
-    columns = ["dataset", "direction", "role", "metric", "n", "shots", "model", "value", "low", "high", "p_value"]
+    columns = ["kind", "dataset", "direction", "role", "metric", "n", "shots", "draws"]
+    columns += ["model", "value", "low", "high", "p_value"]
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*columns, "signature", "data_fingerprint"])
     for row in rows:
         for model, score in row.scores.items():
-            about = [row.dataset, row.direction, row.role, row.metric, row.n, row.shots, model]
-            numbers = [score.value, score.low, score.high, score.p_value]
+            about = [row.kind, row.dataset, row.direction, row.role, row.metric, row.n, row.shots, row.draws]
+            numbers = [model, score.value, score.low, score.high, score.p_value]
             writer.writerow([*about, *numbers, score.signature, row.data_fingerprint])
     return text.getvalue()
 
 
-def _score_text(score: Score | None) -> str:
+def _score_text(score: Score | None, decimals: int) -> str:
     if score is None:
         return "not measured"
     if score.low is None or score.high is None:
-        return f"{score.value:.1f}"
-    return f"{score.value:.1f} [{score.low:.1f}, {score.high:.1f}]"
+        return f"{score.value:.{decimals}f}"
+    return f"{score.value:.{decimals}f} [{score.low:.{decimals}f}, {score.high:.{decimals}f}]"
 
 
 def _change_text(row: Row, model: str) -> str:
     change = row.change(model)
     if change is None:
         return "not measured"
-    return f"{'~' if row.is_noise(model) else ''}{change:+.1f}"
+    return f"{'~' if row.is_noise(model) else ''}{change:+.{row.decimals}f}"
 
 
 def _latex(text: str) -> str:

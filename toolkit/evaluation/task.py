@@ -2,48 +2,69 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from toolkit.corpus import Rows
 from toolkit.errors import EvaluationError
-from toolkit.evaluation import lm_eval_rows
+from toolkit.evaluation import lm_eval_functions
+from toolkit.evaluation.asking import Asking
 from toolkit.evaluation.metrics import Metric
-from toolkit.languages import Direction
+from toolkit.records import TaskKind
 
 
 @dataclass(frozen=True)
 class Task:
-    """One test set in one direction.
+    """One test set in one direction or language, with one draw of worked examples.
 
-    Every row has `prompt`, exactly as the model sees it, `source` and `reference`.
+    Every row has `prompt`, exactly as the model sees it (unless it only reads), and what `asks` and `metrics` need.
     """
 
-    name: str  # unique in a run; the lm-eval task's name
-    kind: Literal["translation"]
+    test: str  # unique in a run; what its record is called
+    kind: TaskKind
     dataset: str
-    direction: Direction
+    direction: str  # e.g. eng>jav, or the one language, e.g. jav
     role: Literal["target", "known"]
-    rows: tuple[dict[str, str], ...]
-    fingerprint: str  # sha256 over the sentence pairs used
-    dropped: dict[str, int]  # rows of the file left out by cleaning, by reason
-    template: str
+    rows: tuple[dict[str, Any], ...]
+    source: Rows  # what the rows were made from
+    wording: str  # name of the template, or of the task's own wording
     shots: int
     seed: int
-    stop: str
-    max_new_tokens: int
+    asks: Asking
     metrics: tuple[Metric, ...]
-    lm_eval_metrics: tuple[str, ...] = field(default=())  # the same metrics under lm-eval's names
 
     @property
-    def references(self) -> list[str]:
-        return [row["reference"] for row in self.rows]
+    def name(self) -> str:
+        """The lm-eval task's name; a draw other than the first is told by its seed."""
+        return f"{self.test}_seed{self.seed}" if self.seed else self.test
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over the rows of the test set, whatever their wording."""
+        return self.source.fingerprint
+
+    @property
+    def prompts_sha256(self) -> str:
+        """sha256 over all that is shown to the model: wording and worked examples too."""
+        digest = hashlib.sha256(json.dumps(self.asks.config, sort_keys=True).encode())
+        for row in self.rows:
+            digest.update(json.dumps([row["prompt"], row.get("choices")], ensure_ascii=False).encode())
+        return digest.hexdigest()
+
+
+def name_of_test(dataset: str, direction: str, kind: TaskKind) -> str:
+    """A name that lm-eval takes: no commas, wildcards or spaces."""
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", dataset).strip("-") or "test"
+    return "_".join([name, *([] if kind == "translation" else [kind]), *direction.split(">")])
 
 
 class _Function(str):
@@ -64,7 +85,7 @@ def write_tasks(tasks: Iterable[Task], folder: Path) -> None:
         EvaluationError: if two tasks have the same name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(lm_eval_rows.__file__, folder / "lm_eval_rows.py")
+    shutil.copyfile(lm_eval_functions.__file__, folder / "lm_eval_functions.py")
     names: set[str] = set()
     for task in tasks:
         if task.name in names:
@@ -77,8 +98,8 @@ def write_tasks(tasks: Iterable[Task], folder: Path) -> None:
         _write(folder / f"{task.name}.jsonl", rows)
         opening = (
             "# The numbers of the record, on the merged model; DTYPE and N are the record's dtype and batch_size:\n"
-            "# lm_eval --model hf --model_args pretrained=MERGED,dtype=DTYPE --batch_size N --include_path . "
-            f"--tasks {task.name}\n"
+            f"# lm_eval --model hf --model_args pretrained=MERGED,dtype=DTYPE{task.asks.model_args} --batch_size N "
+            f"--include_path . --tasks {task.name}\n"
         )
         body = yaml.dump(_config(task), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
         _write(folder / f"{task.name}.yaml", opening + body)
@@ -88,18 +109,20 @@ def _config(task: Task) -> dict[str, Any]:
     """The task in lm-eval's own terms."""
     return {
         "task": task.name,
-        "custom_dataset": _Function("lm_eval_rows.load"),
+        "custom_dataset": _Function("lm_eval_functions.load"),
         "dataset_kwargs": {"file": f"{task.name}.jsonl"},
         "test_split": "test",
-        "output_type": "generate_until",
-        "doc_to_text": "prompt",  # worked examples are part of it, worded by the same template as in training
-        "doc_to_target": "reference",
-        "generation_kwargs": {"until": [task.stop], "max_gen_toks": task.max_new_tokens, "do_sample": False},
-        "metric_list": [
-            {"metric": name, "aggregation": name, "higher_is_better": True} for name in task.lm_eval_metrics
-        ],
+        **task.asks.config,
+        "metric_list": [_metric(metric) for metric in task.metrics if metric.in_lm_eval],
         "metadata": {"version": 1, "shots": task.shots, "seed": task.seed, "data_sha256": task.fingerprint},
     }
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    """A metric by lm-eval's own name, or as a function of the file that lies beside the task."""
+    names: Sequence[str] = metric.in_lm_eval
+    own = [_Function(f"lm_eval_functions.{name}") if hasattr(lm_eval_functions, name) else name for name in names]
+    return {"metric": own[0], "aggregation": own[1], "higher_is_better": not metric.lower_is_better}
 
 
 def _write(path: Path, text: str) -> None:

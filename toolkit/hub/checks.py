@@ -147,8 +147,9 @@ def _evaluation_disagreements(record: EvaluationRecord, config: DeltaConfig, con
         yield f"{name} does not say which delta was measured: run `cogsym evaluate` again"
     if record.base_fingerprint != config.base_fingerprint:
         yield f"{name} was measured on another base: run `cogsym evaluate` again"
-    if record.samples and contents.find(f"samples/{record.samples}") is None:
-        yield f"{name} names samples/{record.samples}, which is missing"
+    for file in record.samples:
+        if contents.find(f"samples/{file}") is None:
+            yield f"{name} names samples/{file}, which is missing"
 
 
 def _base(config: DeltaConfig) -> str:

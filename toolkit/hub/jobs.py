@@ -15,7 +15,7 @@ from toolkit.hub import job_script
 from toolkit.hub.client import hub_client
 from toolkit.hub.failures import LOG_IN, hub_errors
 from toolkit.hub.target import parse_target
-from toolkit.recipe import Recipe, portable, write_recipe
+from toolkit.recipe import Recipe, local_files, portable, write_recipe
 
 DEFAULT_FLAVOR = "l4x1"  # 24 GB of GPU memory
 DEFAULT_TIMEOUT = "8h"
@@ -70,10 +70,7 @@ def plan_job(
         raise HubError(f"'{target}' is a folder, and a job can publish to the Hub alone", "write org/name")
     if Path(recipe.base).is_absolute():
         raise RecipeError(f"the base {recipe.base} is on this machine alone", "name a base on the Hub, or pocket")
-    paths = [source.path for source in (*recipe.data, *recipe.replay) if source.path is not None]
-    paths += [test.path for test in recipe.evaluation]
-    paths += [test.shots_path for test in recipe.evaluation if test.shots_path]
-    files = tuple(dict.fromkeys(Path(path) for path in paths))
+    files = local_files(recipe)
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise RecipeError(f"no file at {missing[0]}", "check the recipe's paths")

@@ -99,6 +99,10 @@ class HubPublication:
 def _summary(run: RunFolder) -> str:
     """Language, base and scores in one line, for lists."""
     config = run.read_config()
-    adapted = [record for record in run.read_evaluations() if record.model == "adapted" and record.role == "target"]
+    adapted = [
+        record
+        for record in run.read_evaluations()
+        if (record.model, record.role, record.kind) == ("adapted", "target", "translation")
+    ]
     scores = [f"{r.direction} {score.metric} {score.value:.1f}" for r in adapted for score in r.scores[:1]]
     return f"{config.language} on {config.base.id}: {', '.join(scores) or 'not measured'}"

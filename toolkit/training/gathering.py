@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
-from toolkit.corpus import Form, Table, comparable, instructions_form, pairs_form, read_file, text_form
+from toolkit.corpus import Form, Table, comparable, instructions_form, open_place, pairs_form, text_form
 from toolkit.corpus.digests import Digests, digest
-from toolkit.corpus.hub_data import read_hub
 from toolkit.corpus.identification import SAMPLE_ROWS, can_identify, identify
 from toolkit.corpus.rows import nothing_left
 from toolkit.corpus.shelf import Shelf
@@ -18,7 +16,7 @@ from toolkit.corpus.table import INSTRUCTION_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFF
 from toolkit.errors import CorpusError, RecipeError
 from toolkit.languages import Direction, get_language, parse_direction
 from toolkit.prompts import Example, Template
-from toolkit.recipe import DataSource, Recipe, TestSet
+from toolkit.recipe import DataSource, Recipe
 from toolkit.records import DataInfo, Identification
 from toolkit.sentences import split_text
 from toolkit.training.examples import Part, Texts
@@ -126,18 +124,13 @@ class _Reader:
 
     def _form(self) -> Form:
         if self.source.kind == "parallel":
-            return pairs_form(self.source.name, self.languages, self.source.columns)
+            return pairs_form(self.source.where, self.languages, self.source.columns)
         if self.source.kind == "instructions":
             return instructions_form()
         return text_form(self.source.columns.get(self.languages[0], "text"))
 
     def open(self) -> Table:
-        source = self.source
-        if source.hub is not None:
-            table = read_hub(source.hub, config=source.config, split=source.split, revision=source.revision)
-        else:
-            table = read_file(Path(source.path or ""), _SUFFIXES[source.kind])
-        return table.require(self.form.columns)
+        return open_place(self.source, _SUFFIXES[self.source.kind]).require(self.form.columns)
 
     def identities(self, texts: Mapping[str, str]) -> list[int]:
         """Digests of the examples that a row gives; a row all of whose examples were there before adds nothing."""
@@ -186,7 +179,7 @@ class _Reader:
             yield identify((rows[number][self.key_of(language)] for number in numbers), language)
 
 
-def source_directions(source: DataSource | TestSet) -> tuple[Direction, ...]:
+def source_directions(source: DataSource) -> tuple[Direction, ...]:
     """The directions that a parallel source serves: those named, else both between its two columns.
 
     Raises:
@@ -196,7 +189,7 @@ def source_directions(source: DataSource | TestSet) -> tuple[Direction, ...]:
         return tuple(parse_direction(text) for text in source.directions)
     if len(source.columns) != 2:
         raise RecipeError(
-            f"{source.name}: which languages does it hold?",
+            f"{source.where}: which languages does it hold?",
             "add `directions: [eng>jav, jav>eng]`, or `columns:` with two languages",
         )
     first, second = source.columns

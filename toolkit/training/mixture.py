@@ -6,16 +6,16 @@ import random
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from toolkit.corpus import comparable, read_pairs
+from toolkit.corpus import comparable
 from toolkit.errors import RecipeError
 from toolkit.prompts import get_template
-from toolkit.recipe import DataSource, Recipe, TestSet
+from toolkit.recipe import DataSource, Recipe
 from toolkit.records import DataInfo
+from toolkit.test_sets import TestSet, sentences
 from toolkit.training.examples import Examples, Part, Texts
-from toolkit.training.gathering import Gatherer, languages_of, source_directions
+from toolkit.training.gathering import Gatherer
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,7 @@ def _collect(
 
 def _test_sentences(tests: Iterable[TestSet]) -> set[str]:
     """Every sentence of the test sets, in every language that is scored, in comparable form."""
-    sentences: set[str] = set()
-    for test in tests:
-        rows = read_pairs(Path(test.path), languages_of(source_directions(test)), test.columns)
-        sentences.update(comparable(text) for row in rows.rows for text in row.values())
-    return sentences
+    return {comparable(text) for test in tests for text in sentences(test)}
 
 
 def _draw(numbers: array[int], wanted: int, draw: random.Random) -> array[int]:

@@ -1,0 +1,156 @@
+"""What has been evaluated of one run: its records and samples, read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolkit.environment import package_versions
+from toolkit.errors import CardError, EvaluationError
+from toolkit.evaluation.asking import Write
+from toolkit.evaluation.metrics import Metric
+from toolkit.evaluation.samples import Answer, read_samples, write_samples
+from toolkit.evaluation.scoring import Measured, measure, to_scores
+from toolkit.evaluation.task import Task
+from toolkit.records import EvaluationRecord
+from toolkit.run_folder import RunFolder
+
+BASE, ADAPTED = "base", "adapted"
+MODELS = (BASE, ADAPTED)  # in this order, because the second is compared with the first
+Draws = tuple[Task, ...]
+"""One test set in one direction or language: a task for each draw of worked examples."""
+
+
+class Evaluated:
+    """One run's evaluation; a record is about all draws of a test set, samples are kept per draw."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.config = run.read_config()
+
+    @property
+    def name(self) -> str:
+        """What other runs call this one."""
+        return self.run.root.resolve().name
+
+    def samples(self, model: str, task: Task) -> list[dict[str, Any]] | None:
+        """What the model answered in an evaluation of the same facts; None if there was none."""
+        record = self._record(model, task)
+        if record is None or task.seed not in record.seeds:
+            return None
+        decoding = record.decoding
+        answers_end_alike = not isinstance(task.asks, Write) or (
+            (decoding.get("stop"), decoding.get("max_new_tokens")) == (task.asks.stop, task.asks.max_new_tokens)
+        )
+        same = (
+            record.prompts_sha256[record.seeds.index(task.seed)] == task.prompts_sha256
+            and record.data_fingerprint == task.fingerprint
+            and (record.shots, record.prompt) == (task.shots, task.wording)
+            and answers_end_alike
+            and record.base_fingerprint == self.config.base_fingerprint
+            and record.delta_sha256 == self._delta_of(model)
+        )
+        return read_samples(self._samples_path(model, task), task) if same else None
+
+    def keep(self, model: str, draws: Draws, task: Task, answers: Sequence[Answer], facts: Mapping[str, Any]) -> None:
+        """Write what the model answered to one draw, and the record of all draws that were answered so far.
+
+        Args:
+            facts: `decoding` and `seconds` of this draw.
+        """
+        answered = [each for each in draws if each is task or self.samples(model, each) is not None]
+        earlier = self._record(model, task)
+        seconds = earlier.seconds if earlier is not None and len(answered) > 1 else 0.0
+        write_samples(self._samples_path(model, task), task, answers)
+        first = draws[0]
+        EvaluationRecord(
+            task=task.test,
+            kind=task.kind,
+            model=model,
+            direction=task.direction,
+            role=task.role,
+            dataset=task.dataset,
+            data_fingerprint=task.fingerprint,
+            n=len(task.rows),
+            dropped=task.source.dropped,
+            shots=task.shots,
+            seeds=tuple(each.seed for each in answered),
+            prompt=task.wording,
+            example_prompt=first.rows[0]["prompt"],
+            prompts_sha256=tuple(each.prompts_sha256 for each in answered),
+            decoding=dict(facts["decoding"]),
+            scores=(),
+            base_fingerprint=self.config.base_fingerprint,
+            delta_sha256=self._delta_of(model),
+            seconds=round(seconds + facts["seconds"], 3),
+            versions=package_versions(),
+            samples=tuple(self._samples_path(model, each).name for each in answered),
+        ).write(self._record_path(model, task))
+
+    def take_over_base(self, other: Evaluated, tests: Sequence[Draws]) -> None:
+        """Copy what another run's evaluation of the same base holds on these tasks and this one lacks.
+
+        Raises:
+            EvaluationError: if the other run stands on another base.
+        """
+        self.refuse_other_base(other)
+        for draws in tests:
+            theirs = [other.samples(BASE, task) for task in draws]
+            if all(samples is not None for samples in theirs) and not self.has(BASE, draws):
+                for task, samples in zip(draws, theirs, strict=True):
+                    write_samples(self._samples_path(BASE, task), task, samples or [])
+                EvaluationRecord.read(other._record_path(BASE, draws[0])).write(self._record_path(BASE, draws[0]))
+
+    def refuse_other_base(self, other: Evaluated) -> None:
+        """Raise unless both runs stand on the same base.
+
+        Raises:
+            EvaluationError: naming both.
+        """
+        if other.config.base_fingerprint != self.config.base_fingerprint:
+            raise EvaluationError(
+                f"{other.run.root} and {self.run.root} stand on different bases", "evaluate this run by itself"
+            )
+
+    def has(self, model: str, draws: Draws) -> bool:
+        """Whether every draw was answered."""
+        return all(self.samples(model, task) is not None for task in draws)
+
+    def measured(self, model: str, draws: Draws) -> dict[str, Measured] | None:
+        """Each metric over the model's samples; None where a draw was not answered."""
+        samples = [self.samples(model, task) for task in draws]
+        if any(each is None for each in samples):
+            return None
+        return measure(self._metrics(draws), [each or [] for each in samples])
+
+    def score(
+        self, model: str, draws: Draws, others: Mapping[str, Mapping[str, Measured]] | None = None
+    ) -> EvaluationRecord:
+        """The record with its scores; the adapted model's are compared with the base's and with other runs'."""
+        path = self._record_path(model, draws[0])
+        record = EvaluationRecord.read(path)
+        own = self.measured(model, draws) or {}
+        scores = to_scores(own, None if model == BASE else self.measured(BASE, draws), others)
+        if scores != record.scores:
+            record = record.model_copy(update={"scores": scores})
+            record.write(path)
+        return record
+
+    def _metrics(self, draws: Draws) -> Sequence[Metric]:
+        return draws[0].metrics
+
+    def _record(self, model: str, task: Task) -> EvaluationRecord | None:
+        try:
+            return EvaluationRecord.read(self._record_path(model, task))
+        except CardError:  # none yet, or one that another version wrote
+            return None
+
+    def _delta_of(self, model: str) -> str | None:
+        return None if model == BASE else self.config.delta_sha256
+
+    def _record_path(self, model: str, task: Task) -> Path:
+        return self.run.evaluation_records / f"{task.test}.{model}.json"
+
+    def _samples_path(self, model: str, task: Task) -> Path:
+        return self.run.samples / f"{task.name}.{model}.jsonl"

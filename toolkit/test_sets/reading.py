@@ -1,0 +1,137 @@
+"""The rows of a test set, read and checked: what cannot be scored is an error that names file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from toolkit.corpus import Form, Rows, clean, collect, compose, open_place, pairs_form, text_form
+from toolkit.corpus.table import TABLE_SUFFIXES, TEXT_SUFFIXES
+from toolkit.errors import CogsymError
+from toolkit.languages import parse_direction
+from toolkit.places import Place
+from toolkit.sentences import split_text
+from toolkit.test_sets.kinds import (
+    MultipleChoiceSet,
+    PerplexitySet,
+    SentimentSet,
+    TestSet,
+    TranslationSet,
+    WordsSet,
+)
+
+MAX_OPTIONS = 10
+
+
+def read_rows(test_set: TestSet, direction: str | None = None) -> Rows:
+    """What is scored, cleaned, with the keys of its kind.
+
+    translation, words: the text under each language's code. sentiment: `text`, `label`. multiple_choice: `passage`
+    (may be empty), `question`, `options` (a tuple), `answer` (an index into it). perplexity: `text`.
+
+    Args:
+        direction: of translation and words, e.g. `eng>jav`.
+
+    Raises:
+        CorpusError, HubError: if the place cannot be read, lacks a column, or has a row that cannot be scored.
+    """
+    return _read(test_set, test_set, direction)
+
+
+def read_examples(test_set: TestSet, direction: str | None = None) -> Rows | None:
+    """The rows that worked examples are drawn from; None where the test set names no place for them."""
+    place = test_set.examples
+    return None if place is None else _read(test_set, place, direction)
+
+
+def sentences(test_set: TestSet) -> Iterator[str]:
+    """Every text of a test set that must not be trained on; short answers and options are none."""
+    if isinstance(test_set, TranslationSet | WordsSet):
+        languages = sorted({code for text in test_set.directions for code in text.split(">")})
+        rows = collect(open_place(test_set), pairs_form(test_set.where, languages, test_set.columns))
+        yield from (text for row in rows.rows for text in row.values())
+        return
+    key = "question" if isinstance(test_set, MultipleChoiceSet) else "text"
+    for row in read_rows(test_set).rows:
+        yield row[key]
+        if isinstance(test_set, PerplexitySet):
+            yield from (piece.text for piece in split_text(row[key]) if piece.is_sentence)
+
+
+def _read(test_set: TestSet, place: Place, direction: str | None) -> Rows:
+    suffixes = TEXT_SUFFIXES if isinstance(test_set, PerplexitySet) else TABLE_SUFFIXES
+    try:
+        return collect(open_place(place, suffixes), _form(test_set, place, direction))
+    except CogsymError as error:
+        raise type(error)(f"test set for {direction or test_set.dataset}: {error.message}", error.hint) from error
+
+
+def _form(test_set: TestSet, place: Place, direction: str | None) -> Form:
+    if isinstance(test_set, TranslationSet | WordsSet):
+        parsed = parse_direction(direction or "")
+        return pairs_form(place.where, (parsed.source, parsed.target), test_set.columns)
+    if isinstance(test_set, SentimentSet):
+        return _labelled_form(test_set)
+    if isinstance(test_set, MultipleChoiceSet):
+        return _options_form(test_set)
+    return text_form(test_set.text)
+
+
+def _labelled_form(test_set: SentimentSet) -> Form:
+    def clean_row(row: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+        text, label = clean(row.get(test_set.text)), clean(row.get(test_set.label))
+        if label not in test_set.labels:
+            known = ", ".join(test_set.labels)
+            raise ValueError(f"label '{label}' is none of {known}; mend the row, or name the label under `labels:`")
+        return {"text": text, "label": label}, None if text else "empty text"
+
+    return Form((test_set.text, test_set.label), ("text", "label"), clean_row)
+
+
+def _options_form(test_set: MultipleChoiceSet) -> Form:
+    columns = (test_set.options,) if isinstance(test_set.options, str) else test_set.options
+    passage = () if test_set.passage is None else (test_set.passage,)
+
+    def clean_row(row: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+        options = _options(row.get(test_set.options) if isinstance(test_set.options, str) else [*map(row.get, columns)])
+        values = {
+            "passage": compose(row.get(test_set.passage)) if test_set.passage else "",
+            "question": compose(row.get(test_set.question)),
+            "options": options,
+            "answer": _index(clean(row.get(test_set.answer)), len(options), test_set.first),
+        }
+        return values, None if values["question"] else "empty question"
+
+    return Form((test_set.question, *columns, test_set.answer, *passage), _OPTION_KEYS, clean_row)
+
+
+_OPTION_KEYS = ("passage", "question", "options", "answer")
+
+
+def _options(cells: Any) -> tuple[str, ...]:
+    """Options without the letters that some files write in front of them."""
+    if not isinstance(cells, list | tuple) or not 2 <= len(cells) <= MAX_OPTIONS:
+        raise ValueError(f"options must be a list of 2 to {MAX_OPTIONS}, not {str(cells)[:60]!r}")
+    texts = [clean(cell) for cell in cells]
+    marked = [text[:1].upper() == letter(index) and text[1:2] in (".", ")") for index, text in enumerate(texts)]
+    if all(marked):
+        texts = [text[2:].strip() for text in texts]
+    if not all(texts):
+        raise ValueError(f"option {letter(texts.index(''))} is empty")
+    return tuple(texts)
+
+
+def _index(answer: str, options: int, first: int) -> int:
+    """Which option is right, counted from 0."""
+    if answer.isdecimal():
+        index = int(answer) - first
+    else:
+        index = ord(answer.upper()) - ord("A") if len(answer) == 1 and answer.isascii() else -1
+    if not 0 <= index < options:
+        raise ValueError(f"answer '{answer}' is none of {options} options; write a letter, or a number from {first} on")
+    return index
+
+
+def letter(index: int) -> str:
+    """The letter of an option: A for 0."""
+    return chr(ord("A") + index)
