@@ -118,10 +118,10 @@ def test_a_local_base_is_never_given_to_the_hub_as_a_base_model(tmp_path: Path) 
 
 
 def test_a_language_without_an_entry_in_the_registry_still_gets_a_card(tmp_path: Path) -> None:
-    changes = {"language": "deu", "directions": ("eng>deu",), "known_languages": ()}
-    card = card_of(tmp_path, config=changes, training={"language": "deu", "data": ()}, scores={})
-    assert read_front_matter(card)["language"] == ["de", "en"]
-    assert card.split("\n# ")[1].startswith("deu for Llama-2-7b-hf")
+    changes = {"language": "ita", "directions": ("eng>ita",), "known_languages": ()}
+    card = card_of(tmp_path, config=changes, training={"language": "ita", "data": ()}, scores={})
+    assert read_front_matter(card)["language"] == ["it", "en"]
+    assert card.split("\n# ")[1].startswith("ita for Llama-2-7b-hf")
 
 
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:

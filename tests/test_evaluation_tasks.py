@@ -100,9 +100,8 @@ def test_lm_eval_reads_the_written_task_and_builds_the_same_prompts(recipe: Reci
         asked = [request.args for request in theirs.instances]
         assert [prompt for prompt, _ in asked] == [row["prompt"] for row in task.rows]
         assert asked[0][1] == {"until": ["\n"], "max_gen_toks": 24, "do_sample": False}
-        assert [theirs.doc_to_target(document) for document in theirs.eval_docs] == [
-            row["reference"] for row in task.rows
-        ]
+        right = [theirs.doc_to_target(document) for document in theirs.eval_docs]
+        assert right == [row["reference"] for row in task.rows]
 
 
 def test_written_tasks_hold_no_path_of_this_machine(recipe: Recipe, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ TAMPERED = [
     ("records/training.json", '"embeddings": true', '"embeddings": false', "records", "give different selections"),
     ("records/delta.json", '"b' + "b" * 63, '"a' + "b" * 63, "records", "different fingerprints of the base"),
     ("records/delta.json", "tests/tiny-base", "tests/other", "records", "records/delta.json the base tests/other@"),
-    ("records/evaluation/adapted_eng_jav.json", '"samples": "eng', '"samples": "ind', "records", "which is missing"),
+    ("records/evaluation/adapted_eng_jav.json", '"eng_jav.jsonl"', '"ind_jav.jsonl"', "records", "which is missing"),
     ("records/evaluation/adapted_eng_jav.json", '_sha256": "', '_sha256": "0', "records", "with another delta"),
     ("records/evaluation/adapted_eng_jav.json", '"value": 71', '"value": 91', "card", "not those of the records"),
     ("config.json", '"delta_sha256": "', '"delta_sha256": "0', "delta", "different digests of the delta"),

@@ -200,7 +200,7 @@ class WordPerplexity:
 
     name = "word perplexity"
     lower_is_better = True
-    in_lm_eval = ("word_perplexity", "word_perplexity")
+    in_lm_eval = ("word_perplexity", "weighted_perplexity")
 
     @property
     def signature(self) -> str:
