@@ -20,6 +20,7 @@ _NO_NETWORK = (
     "Read timed out",
     "Connection refused",
     "Network is unreachable",
+    "(from versions: none)",  # pip's only sign where it is told not to try again
 )
 
 
