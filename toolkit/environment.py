@@ -143,7 +143,7 @@ def _graphics_card() -> Part:
 
 def _comet() -> Part:
     here = is_installed("comet")
-    note = "" if here else "COMET scores: needs an environment of its own"
+    note = "" if here else "COMET scores come from an environment of their own: cogsym comet status"
     return Part("unbabel-comet", "importable" if here else "-", here, optional=True, note=note)
 
 

@@ -11,6 +11,7 @@ import typer
 from toolkit import __version__
 from toolkit.cli import (
     card,
+    comet,
     demo,
     doctor,
     evaluate,
@@ -70,6 +71,7 @@ for panel, verbs in (
         app.command(rich_help_panel=panel)(verb)
 app.add_typer(space.app, name="space", rich_help_panel=USE)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)
+app.add_typer(comet.app, name="comet", rich_help_panel=LOOK)
 app.add_typer(pocket.app, name="pocket", rich_help_panel=LOOK)
 
 
