@@ -268,6 +268,9 @@ class EvaluationRecord(Record):
     prompts_sha256: tuple[str, ...] = Field(description="per draw, over everything that the model was shown")
     decoding: dict[str, Any]
     scores: tuple[Score, ...]
+    judged: dict[str, str] = Field(
+        default_factory=dict, description="signatures of metrics whose values lie in each sample, e.g. COMET-22"
+    )
     base_fingerprint: str
     delta_sha256: str | None = Field(default=None, description="of the delta that was on the base; None for the base")
     seconds: float

@@ -35,6 +35,11 @@ def evaluate(
     recipe: Annotated[
         Path | None, typer.Option(help="YAML file whose `evaluation:` names the test sets; default the run's own.")
     ] = None,
+    comet: Annotated[
+        str | None,
+        typer.Option(help="COMET model for translations: Hub id, folder, .ckpt; default the usual one if installed."),
+    ] = None,
+    no_comet: Annotated[bool, typer.Option("--no-comet", help="Leave COMET out although it is installed.")] = False,
     seed: Annotated[int, typer.Option(help="Draws the worked examples of few-shot prompts.")] = 0,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Sentences at a time; default as memory allows.")
@@ -64,6 +69,7 @@ def evaluate(
         limit=limit,
         repeats=repeats,
         against=[RunFolder(other) for other in against or ()],
+        comet=None if no_comet else comet or _installed_comet(),
         seed=seed,
         batch_size=batch_size,
         again=again,
@@ -79,6 +85,14 @@ def evaluate(
         records = [record for record in read_runs([run, *against]) if record.task in tasks_now]
     print_table(records)
     err.print(f"records and samples are in {run}; next: cogsym card {run}", style="dim", soft_wrap=True)
+
+
+def _installed_comet() -> str | None:
+    """The usual COMET model, where COMET is installed."""
+    from toolkit.evaluation.comet import DEFAULT_MODEL
+    from toolkit.evaluation.comet.environment import look
+
+    return DEFAULT_MODEL if look().python else None
 
 
 def evaluate_with_bar(run: RunFolder, **options: Any) -> list[EvaluationRecord]:
@@ -97,4 +111,9 @@ def evaluate_with_bar(run: RunFolder, **options: Any) -> list[EvaluationRecord]:
                 note="rows answered",
             )
 
-        return evaluate(run, report=report, **options)
+        def report_judging(words: str, sentences: int) -> None:
+            if not sentences:  # something begins that has a total of its own, or none
+                progress.update(bar, completed=0, total=None)
+            progress.update(bar, description="judging by COMET", note=words, advance=sentences)
+
+        return evaluate(run, report=report, report_judging=report_judging, **options)

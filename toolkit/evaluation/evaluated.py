@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from toolkit.environment import package_versions
 from toolkit.errors import CardError, EvaluationError
 from toolkit.evaluation.asking import Write
-from toolkit.evaluation.metrics import Metric
+from toolkit.evaluation.comet.languages import is_supported
+from toolkit.evaluation.metrics import MeanOfSamples, Sample
 from toolkit.evaluation.samples import Answer, read_samples, write_samples
 from toolkit.evaluation.scoring import Measured, measure, to_scores
 from toolkit.evaluation.task import Task
+from toolkit.languages import all_languages
 from toolkit.records import EvaluationRecord
 from toolkit.run_folder import RunFolder
 
@@ -122,7 +124,42 @@ class Evaluated:
         samples = [self.samples(model, task) for task in draws]
         if any(each is None for each in samples):
             return None
-        return measure(self._metrics(draws), [each or [] for each in samples])
+        whole = [each or [] for each in samples]
+        judged = self._judged(model, draws[0])
+        kept = [
+            MeanOfSamples(name, signature, _caution(name, draws[0].direction))
+            for name, signature in judged.items()
+            if all(name in sample for each in whole for sample in each)
+        ]
+        return measure([*draws[0].metrics, *kept], whole)
+
+    def judge(
+        self,
+        model: str,
+        draws: Draws,
+        name: str,
+        of: str,
+        score: Callable[[Sequence[Sample]], tuple[Sequence[float], str]],
+    ) -> None:
+        """Have another program judge each sample, unless it has; its values go into the samples.
+
+        Args:
+            name: of the metric.
+            of: a part of the signature that tells which model judges, e.g. `model:Unbabel/wmt22-comet-da`.
+            score: values of these samples, and the program's signature.
+        """
+        for task in draws:
+            samples = self.samples(model, task)
+            is_judged = of in self._judged(model, task).get(name, "").split("|")
+            if samples is None or (is_judged and all(name in sample for sample in samples)):
+                continue
+            values, signature = score(samples)
+            judged = [sample | {name: value} for sample, value in zip(samples, values, strict=True)]
+            write_samples(self._samples_path(model, task), task, judged)
+            record = EvaluationRecord.read(self._record_path(model, task))
+            record.model_copy(update={"judged": record.judged | {name: signature}}).write(
+                self._record_path(model, task)
+            )
 
     def score(
         self, model: str, draws: Draws, others: Mapping[str, Mapping[str, Measured]] | None = None
@@ -137,8 +174,9 @@ class Evaluated:
             record.write(path)
         return record
 
-    def _metrics(self, draws: Draws) -> Sequence[Metric]:
-        return draws[0].metrics
+    def _judged(self, model: str, task: Task) -> dict[str, str]:
+        record = self._record(model, task)
+        return {} if record is None else record.judged
 
     def _record(self, model: str, task: Task) -> EvaluationRecord | None:
         try:
@@ -154,3 +192,14 @@ class Evaluated:
 
     def _samples_path(self, model: str, task: Task) -> Path:
         return self.run.samples / f"{task.name}.{model}.jsonl"
+
+
+def _caution(name: str, direction: str) -> str | None:
+    """That COMET's encoder has never read a language of this direction, where it has not."""
+    names = all_languages()
+    unknown = [
+        names[code].names.english if code in names else code for code in direction.split(">") if not is_supported(code)
+    ]
+    if not unknown:
+        return None
+    return f"{name} of {direction} is unreliable: its encoder was not trained on {' and '.join(unknown)}"

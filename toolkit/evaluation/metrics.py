@@ -21,7 +21,7 @@ from toolkit.evaluation.lm_eval_functions import is_accepted
 Sample = Mapping[str, Any]
 """A row of the task with the model's answer."""
 
-_RESAMPLED = f"bs:{RESAMPLES}|seed:{SEED}"  # as sacrebleu writes the resampling behind an interval
+RESAMPLED = f"bs:{RESAMPLES}|seed:{SEED}"  # as sacrebleu writes the resampling behind an interval
 
 
 class Metric(Protocol):
@@ -120,7 +120,7 @@ class AcceptedWords:
 
     @property
     def signature(self) -> str:
-        return f"accuracy|any of the accepted words|case:folded|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+        return f"accuracy|any of the accepted words|case:folded|lm-eval:{version('lm-eval')}|{RESAMPLED}"
 
     def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
         right = [max(is_accepted([word], [each["hypothesis"]]) for word in each["accepted"]) for each in samples]
@@ -140,7 +140,7 @@ class Accuracy:
 
     @property
     def signature(self) -> str:
-        return f"accuracy|likeliest choice|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+        return f"accuracy|likeliest choice|lm-eval:{version('lm-eval')}|{RESAMPLED}"
 
     def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
         return _with_ones([float(sample["chosen"] == sample["gold"]) for sample in samples])
@@ -160,7 +160,7 @@ class MacroF1:
 
     @property
     def signature(self) -> str:
-        return f"macro-F1|labels:{len(self.labels)}|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+        return f"macro-F1|labels:{len(self.labels)}|lm-eval:{version('lm-eval')}|{RESAMPLED}"
 
     def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
         """One count in the cell (right, chosen) of a confusion matrix. (N, C x C)"""
@@ -185,7 +185,7 @@ class BitsPerByte:
 
     @property
     def signature(self) -> str:
-        return f"bits_per_byte|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+        return f"bits_per_byte|lm-eval:{version('lm-eval')}|{RESAMPLED}"
 
     def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
         return np.array([[sample["loglikelihood"], len(sample["text"].encode())] for sample in samples])
@@ -204,13 +204,34 @@ class WordPerplexity:
 
     @property
     def signature(self) -> str:
-        return f"word_perplexity|lm-eval:{version('lm-eval')}|{_RESAMPLED}"
+        return f"word_perplexity|lm-eval:{version('lm-eval')}|{RESAMPLED}"
 
     def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
         return np.array([[each["loglikelihood"], len(re.split(r"\s+", each["text"]))] for each in samples])
 
     def score(self, sums: Sequence[float]) -> float:
         return math.exp(min(-sums[0] / sums[1], 700.0))  # the largest power that a float holds
+
+
+@dataclass(frozen=True)
+class MeanOfSamples:
+    """The mean of a value that another program has worked out for each sample, and that lies in it under `name`."""
+
+    name: str
+    of: str  # that program's own signature
+    caution: str | None = None  # why not to rely on it
+    lower_is_better = False
+    in_lm_eval = ()
+
+    @property
+    def signature(self) -> str:
+        return f"{self.of}|{RESAMPLED}"
+
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        return _with_ones([sample[self.name] for sample in samples])
+
+    def score(self, sums: Sequence[float]) -> float:
+        return sums[0] / sums[1]
 
 
 def _with_ones(values: Sequence[float]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.evaluated import ADAPTED, BASE, MODELS, Draws, Evaluated
+from toolkit.evaluation.judging import JudgingReport, judge_by_comet
 from toolkit.evaluation.making import make_tasks
 from toolkit.evaluation.task import Task, write_tasks
 from toolkit.recipe import Recipe, read_recipe
@@ -44,10 +45,12 @@ def evaluate(
     seed: int = 0,
     repeats: int = 1,
     against: Sequence[RunFolder] = (),
+    comet: str | None = None,
     batch_size: int | None = None,
     again: bool = False,
     reuse: RunFolder | None = None,
     report: Report | None = None,
+    report_judging: JudgingReport | None = None,
 ) -> list[EvaluationRecord]:
     """Scores of base and base + delta on the recipe's test sets, written into the run as each task finishes.
 
@@ -64,16 +67,19 @@ def evaluate(
         repeats: how many draws of worked examples a score is the mean of.
         against: other runs over the same base, evaluated on the same test sets and compared with this one; their
             records are written into their own folders.
+        comet: COMET model that judges the translations: Hub id, folder or `.ckpt` file; None for no COMET.
         batch_size: sentences at a time; default as memory allows.
         again: compute everything anew.
         reuse: another run over the same base; what the base answered there is taken over where the task is the same.
         report: called after each batch.
+        report_judging: called while COMET is at work.
 
     Returns:
         For each test set and direction the base's record and the adapted model's.
 
     Raises:
-        EvaluationError, CorpusError: if a test set is missing or unusable.
+        EvaluationError, CorpusError: if a test set is missing or unusable; or COMET is, and then all other scores are
+            written.
         WrongBaseError: if a delta was made for another base.
     """
     from toolkit.pretrained import resolve_delta
@@ -94,10 +100,20 @@ def evaluate(
         if evaluated is not own and not again:
             evaluated.take_over_base(own, made)
         models.answer(evaluated, made, again=again)
-    others = list(zip(evaluations[1:], planned[1:], strict=True))
+    everything = list(zip(evaluations, planned, strict=True))
+    records = _score_all(everything)
+    if comet is not None:
+        judge_by_comet(everything, comet, report_judging)
+        records = _score_all(everything)
+    return records
+
+
+def _score_all(everything: Sequence[tuple[Evaluated, Sequence[Draws]]]) -> list[EvaluationRecord]:
+    """Score other runs, then the first one, which is compared with them; the records of the first."""
+    (own, tests), *others = everything
     for evaluated, made in others:
         _score(evaluated, made, [])
-    return _score(own, planned[0], others)
+    return _score(own, tests, others)
 
 
 def _score(

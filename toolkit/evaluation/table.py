@@ -39,7 +39,7 @@ class Row:
     @property
     def decimals(self) -> int:
         """One on the scale of 0 to 100; more where scores are small numbers."""
-        return {"COMET-22": 4, "bits per byte": 3}.get(self.metric, 1)
+        return {"COMET-22": 4, "COMET": 4, "bits per byte": 3}.get(self.metric, 1)
 
     def change(self, model: str, baseline: str = "base") -> float | None:
         """Points gained against the baseline, None where either was not measured."""
