@@ -75,9 +75,13 @@ def recipe_with(folder: Path, *tests: dict[str, Any], base: Path | None = None) 
     return make_recipe(fields | {"evaluation": list(tests)})
 
 
+def made(recipe: Recipe, **options: Any) -> list[tuple[Task, ...]]:
+    return make_tasks(recipe.evaluation, recipe.language, recipe.prompt, **options)
+
+
 def tasks_of(folder: Path, kind: str, *, options: dict[str, Any] | None = None, **changes: Any) -> list[Task]:
     test = next(test for test in test_sets(folder) if test["kind"] == kind)
-    return [draws[0] for draws in make_tasks(recipe_with(folder, test | changes), **(options or {}))]
+    return [draws[0] for draws in made(recipe_with(folder, test | changes), **(options or {}))]
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +195,18 @@ def test_any_accepted_word_is_right_whatever_its_case() -> None:
     assert resample(AcceptedWords(), AcceptedWords().statistics(samples)).value == 40.0
 
 
+def test_rows_with_the_same_word_are_one_question_and_loan_words_stay(tmp_path: Path) -> None:
+    text = "ind\tjav\nabu\tawu\nabu\tabu\nadopsi\tadopsi\nair\tbanyu | toya\n"
+    (tmp_path / "w.tsv").write_text(text, encoding="utf-8")
+    test = {"kind": "words", "path": str(tmp_path / "w.tsv"), "directions": ["ind>jav"], "shots": 1}
+    task = made(recipe_with(tmp_path, test))[0][0]
+    assert [(row["source"], row["accepted"]) for row in task.rows] == [
+        ("abu", ["awu", "abu"]),
+        ("adopsi", ["adopsi"]),
+        ("air", ["banyu", "toya"]),
+    ]
+
+
 def test_too_few_words_for_the_examples_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"words.tsv: 6 words beside 'bird', but 7 examples are asked for"):
         tasks_of(tmp_path, "words", shots=7)
@@ -243,7 +259,7 @@ def test_options_may_lie_in_columns_and_answers_be_numbers(tmp_path: Path) -> No
         "answer": "right",
         "first": 1,
     }
-    task = make_tasks(recipe_with(tmp_path, test))[0][0]
+    task = made(recipe_with(tmp_path, test))[0][0]
     assert task.rows[0]["gold"] == 1
     assert task.rows[0]["prompt"].startswith("A bird sits here.\nQuestion: Who?\n")
 
@@ -286,7 +302,7 @@ def test_a_bad_test_set_names_its_file_and_line(
     test = next(test for test in test_sets(tmp_path) if test["kind"] == kind)
     (tmp_path / file).write_text(content, encoding="utf-8")
     with pytest.raises(CorpusError, match=message) as caught:
-        make_tasks(recipe_with(tmp_path, test))
+        made(recipe_with(tmp_path, test))
     assert caught.value.hint
 
 
@@ -317,22 +333,22 @@ def test_a_label_without_enough_examples_is_an_error(tmp_path: Path) -> None:
     test = next(test for test in test_sets(tmp_path) if test["kind"] == "sentiment")
     (tmp_path / "senti-train.csv").write_text("text,label\na,positive\nb,positive\nc,neutral\n", encoding="utf-8")
     with pytest.raises(EvaluationError, match="hold 0 rows with the label 'negative'"):
-        make_tasks(recipe_with(tmp_path, test))
+        made(recipe_with(tmp_path, test))
 
 
 def test_only_the_tasks_asked_for_are_made(tmp_path: Path) -> None:
     recipe = recipe_with(tmp_path, *test_sets(tmp_path))
-    assert {draws[0].kind for draws in make_tasks(recipe)} == set(KINDS)
-    words = [draws[0].test for draws in make_tasks(recipe, only=["words"])]
+    assert {draws[0].kind for draws in made(recipe)} == set(KINDS)
+    words = [draws[0].test for draws in made(recipe, only=["words"])]
     assert words == ["words_words_eng_jav", "words_words_jav_eng"]
-    assert [draws[0].test for draws in make_tasks(recipe, only=["*_jav", "perplexity"])] == [
+    assert [draws[0].test for draws in made(recipe, only=["*_jav", "perplexity"])] == [
         "words_words_eng_jav",
         "senti_sentiment_jav",
         "exam_multiple_choice_jav",
         "plain_perplexity_eng",
     ]
-    with pytest.raises(EvaluationError, match="no task of this recipe is called wrods"):
-        make_tasks(recipe, only=["wrods"])
+    with pytest.raises(EvaluationError, match="no task here is called wrods"):
+        made(recipe, only=["wrods"])
 
 
 def test_repeats_draw_other_examples_and_count_as_their_mean(tiny_base: Path, tmp_path: Path) -> None:
@@ -441,7 +457,7 @@ def test_real_test_sets_are_read_whole(real_data: Path, tmp_path: Path, kind: st
     for key in ("path", "shots_path"):
         if key in fields:
             fields[key] = str(real_data / str(fields[key]))
-    task = make_tasks(recipe_with(tmp_path, {"kind": kind, **fields}))[0][0]
+    task = made(recipe_with(tmp_path, {"kind": kind, **fields}))[0][0]
     assert rows - 12 <= len(task.rows) <= rows
     if kind != "words":
         assert set(range(3)) <= {row["gold"] for row in task.rows}
@@ -457,5 +473,5 @@ def test_real_questions_about_a_passage_are_read(real_data: Path, tmp_path: Path
         "answer": "correct_answer_num",
         "first": 1,
     }
-    task = make_tasks(recipe_with(tmp_path, test))[0][0]
+    task = made(recipe_with(tmp_path, test))[0][0]
     assert (len(task.rows), task.role) == (900, "known")

@@ -20,7 +20,8 @@ from toolkit.recipe import Recipe
 
 def tasks_of(recipe: Recipe, **options: Any) -> list[Task]:
     """The first draw of every task."""
-    return [draws[0] for draws in make_tasks(recipe, **options)]
+    made = make_tasks(recipe.evaluation, recipe.language, recipe.prompt, **options)
+    return [draws[0] for draws in made]
 
 
 def with_tests(recipe: Recipe, **fields: object) -> Recipe:

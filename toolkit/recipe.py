@@ -169,6 +169,12 @@ class Recipe(BaseModel):
         return changes
 
 
+class _Tests(BaseModel):
+    """Test sets without a recipe around them."""
+
+    evaluation: tuple[TestSet, ...]
+
+
 def usual_learning_rate(method: str | None, select: str | None) -> float:
     """The peak learning rate where a recipe names none; our choice where a paper's is not known."""
     if method == "lora":
@@ -182,6 +188,10 @@ def read_recipe(path: Path, folder: Path | None = None) -> Recipe:
     Raises:
         RecipeError: if the file is missing, is not YAML, or has an unknown key or a value out of range.
     """
+    return resolve_paths(make_recipe(_read_fields(path), where=f"recipe {path}"), folder or path.parent)
+
+
+def _read_fields(path: Path) -> dict[str, Any]:
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -192,7 +202,32 @@ def read_recipe(path: Path, folder: Path | None = None) -> Recipe:
         raise RecipeError(f"recipe {path} cannot be read: {error}", "write it as YAML in UTF-8") from error
     if not isinstance(fields, dict):
         raise RecipeError(f"recipe {path} holds no fields", "start with `language:`, `base:` and `data:`")
-    return resolve_paths(make_recipe(fields, where=f"recipe {path}"), folder or path.parent)
+    return fields
+
+
+def read_tests(path: Path, folder: Path | None = None) -> tuple[TestSet, ...]:
+    """The test sets under `evaluation:` of a recipe, or of a YAML file with nothing else.
+
+    Raises:
+        RecipeError: as `read_recipe`; also if there is no `evaluation:`.
+    """
+    fields = _read_fields(path)
+    if not fields.get("evaluation"):
+        raise RecipeError(f"{path} names no test set", "add one under `evaluation:`")
+    return make_tests(fields["evaluation"], folder or path.parent, where=str(path.name))
+
+
+def make_tests(entries: Any, folder: Path, where: str) -> tuple[TestSet, ...]:
+    """Checked test sets from plain fields, their relative paths resolved against `folder`.
+
+    Raises:
+        RecipeError: naming the field and the value seen.
+    """
+    try:
+        made = _Tests.model_validate({"evaluation": entries})
+    except ValidationError as error:
+        raise _explain(error, where) from error
+    return _absolute(made.evaluation, folder)
 
 
 def make_recipe(fields: dict[str, Any], where: str = "recipe") -> Recipe:
@@ -209,24 +244,24 @@ def make_recipe(fields: dict[str, Any], where: str = "recipe") -> Recipe:
 
 def resolve_paths(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe with relative data paths, and a base that is a folder, made absolute against `folder`."""
-
-    def absolute(sources: Iterable[Any]) -> tuple[Any, ...]:
-        resolved = []
-        for source in sources:
-            update = {} if source.path is None else {"path": str((folder / source.path).resolve())}
-            if getattr(source, "shots_path", None):
-                update["shots_path"] = str((folder / source.shots_path).resolve())
-            resolved.append(source.model_copy(update=update))
-        return tuple(resolved)
-
     update: dict[str, Any] = {
-        "data": absolute(recipe.data),
-        "replay": absolute(recipe.replay),
-        "evaluation": absolute(recipe.evaluation),
+        "data": _absolute(recipe.data, folder),
+        "replay": _absolute(recipe.replay, folder),
+        "evaluation": _absolute(recipe.evaluation, folder),
     }
     if (folder / recipe.base).is_dir():
         update["base"] = str((folder / recipe.base).resolve())
     return recipe.model_copy(update=update)
+
+
+def _absolute(places: Iterable[Any], folder: Path) -> tuple[Any, ...]:
+    resolved = []
+    for place in places:
+        update = {} if place.path is None else {"path": str((folder / place.path).resolve())}
+        if getattr(place, "shots_path", None):
+            update["shots_path"] = str((folder / place.shots_path).resolve())
+        resolved.append(place.model_copy(update=update))
+    return tuple(resolved)
 
 
 def local_files(recipe: Recipe) -> tuple[Path, ...]:
@@ -263,7 +298,8 @@ def write_recipe(recipe: Recipe, path: Path, *, opening: str) -> None:
 
 
 def _explain(error: ValidationError, where: str) -> RecipeError:
-    first = error.errors()[0]
+    errors = error.errors()
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])  # often a misspelt field
     location = [part for part in first["loc"] if part not in KINDS]  # the kind of a test set is no field
     field = ".".join(map(str, location))
     if first["type"] == "union_tag_invalid":

@@ -10,9 +10,14 @@ import typer
 
 from toolkit.cli.console import err, out, quiet_libraries, steps_progress
 
+SUITES = ("belebele", "flores", "m3exam", "mmlu", "nusax")  # a test holds this to `toolkit.test_sets.suites`
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit.records import EvaluationRecord
     from toolkit.run_folder import RunFolder
+    from toolkit.test_sets import TestSet
 
 
 def evaluate(
@@ -33,8 +38,14 @@ def evaluate(
         str | None, typer.Option(help="Base that the delta was made for: pocket, a folder, or a Hub id.")
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="YAML file whose `evaluation:` names the test sets; default the run's own.")
+        Path | None,
+        typer.Option(help="YAML file whose `evaluation:` names test sets; default the run's own recipe."),
     ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Test sets known by name, instead: {', '.join(SUITES)}; repeat for several."),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder with the files of the suites that need some.")] = None,
     comet: Annotated[
         str | None,
         typer.Option(help="COMET model for translations: Hub id, folder, .ckpt; default the usual one if installed."),
@@ -58,12 +69,12 @@ def evaluate(
     Example: cogsym evaluate runs/jav --tasks translation --repeats 3 --against runs/jav-full
     """
     quiet_libraries()
-    from toolkit.recipe import read_recipe
     from toolkit.run_folder import RunFolder
 
+    folder = RunFolder(run)
     records = evaluate_with_bar(
-        RunFolder(run),
-        recipe=read_recipe(recipe) if recipe else None,
+        folder,
+        tests=_tests(folder, recipe, suite or [], data),
         base=base,
         tasks=tuple(tasks or ()),
         limit=limit,
@@ -85,6 +96,21 @@ def evaluate(
         records = [record for record in read_runs([run, *against]) if record.task in tasks_now]
     print_table(records)
     err.print(f"records and samples are in {run}; next: cogsym card {run}", style="dim", soft_wrap=True)
+
+
+def _tests(run: RunFolder, recipe: Path | None, suites: list[str], data: Path | None) -> Sequence[TestSet] | None:
+    """The test sets asked for; None for the run's own."""
+    from toolkit.pretrained import resolve_delta
+    from toolkit.recipe import read_tests
+    from toolkit.test_sets.suites import suite
+
+    if recipe is None and not suites:
+        return None
+    tests = [*read_tests(recipe)] if recipe else []
+    if suites:
+        language = resolve_delta(run.root).read_config().language
+        tests += [test for name in suites for test in suite(name, language, data)]
+    return tests
 
 
 def _installed_comet() -> str | None:

@@ -19,13 +19,16 @@ class Form:
     clean_row: Callable[[Mapping[str, Any]], tuple[dict[str, Any], str | None]]  # values, and why to leave them out
 
 
-def pairs_form(name: str, languages: Sequence[str], columns: Mapping[str, str] | None = None) -> Form:
+def pairs_form(
+    name: str, languages: Sequence[str], columns: Mapping[str, str] | None = None, *, may_be_same: bool = False
+) -> Form:
     """Sentences of `languages` that translate each other, keyed by language code.
 
     Args:
         name: of the source, for messages.
         languages: ISO 639-3 codes wanted.
         columns: column name of each language; a language left out is looked for under its code.
+        may_be_same: keep rows with the same text in two languages, which words often have and sentences seldom.
 
     Raises:
         CorpusError: if the languages share one column.
@@ -41,7 +44,7 @@ def pairs_form(name: str, languages: Sequence[str], columns: Mapping[str, str] |
         texts = {language: clean(row.get(column)) for language, column in named.items()}
         if not all(texts.values()):
             return texts, "empty side"
-        if len(set(texts.values())) < len(texts):
+        if not may_be_same and len(set(texts.values())) < len(texts):
             return texts, "same text in two languages"
         return texts, None
 

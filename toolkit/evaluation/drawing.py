@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from toolkit.corpus import Rows
 from toolkit.errors import EvaluationError
 from toolkit.prompts import Template
 from toolkit.test_sets import TestSet, read_examples, read_rows
+
+Each = TypeVar("Each")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Draw:
             )
         return pool
 
-    def examples(self, pool: Sequence[dict[str, Any]], count: int, *, salt: str = "") -> list[dict[str, Any]]:
+    def examples(self, pool: Sequence[Each], count: int, *, salt: str = "") -> list[Each]:
         """`count` rows of the pool; the same ones for the same seed and salt."""
         return random.Random(f"{self.seed}{salt}" if salt else self.seed).sample(list(pool), count)
 

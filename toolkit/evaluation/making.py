@@ -13,23 +13,26 @@ from toolkit.evaluation.task import Task
 from toolkit.evaluation.translation import translation_task
 from toolkit.evaluation.words import words_task
 from toolkit.prompts import get_template
-from toolkit.recipe import Recipe
 from toolkit.test_sets import MultipleChoiceSet, PerplexitySet, SentimentSet, TestSet, TranslationSet, WordsSet
 
 
 def make_tasks(
-    recipe: Recipe,
+    tests: Sequence[TestSet],
+    language: str,
+    prompt: str,
     *,
     only: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,
     repeats: int = 1,
 ) -> list[tuple[Task, ...]]:
-    """The recipe's test sets in its order; each direction or language once for every draw of worked examples.
+    """The test sets in their order; each direction or language once for every draw of worked examples.
 
     A test set without worked examples has one draw, because all would be the same.
 
     Args:
+        language: ISO 639-3 code of the language that was learnt.
+        prompt: name of the template that it was learnt with.
         only: kinds (`words`), or names of tasks, `*` for any text (`NusaX*`); default all.
         limit: at most so many rows of each, the first ones.
         seed: of the first draw; the others count on from it.
@@ -42,22 +45,21 @@ def make_tasks(
         raise EvaluationError(f"limit {limit} leaves nothing to score", "give 1 or more, or leave it out")
     if repeats < 1:
         raise EvaluationError(f"{repeats} repeats measure nothing", "give 1 or more")
-    if not recipe.evaluation:
+    if not tests:
         raise EvaluationError(
-            "the recipe names no test set", "add one under `evaluation:` with `path` and `directions`"
+            "the recipe names no test set",
+            "add one under `evaluation:` with `path` and `directions`, or give a --suite",
         )
-    draws = [Draw(recipe.language, get_template(recipe.prompt), limit, seed + number) for number in range(repeats)]
+    draws = [Draw(language, get_template(prompt), limit, seed + number) for number in range(repeats)]
     made = []
-    for test_set in recipe.evaluation:
+    for test_set in tests:
         for direction in _directions(test_set):
             first = _task(test_set, direction, draws[0])
             if not only or any(pattern == first.kind or fnmatchcase(first.name, pattern) for pattern in only):
                 further = draws[1:] if test_set.shots else []
                 made.append((first, *(_task(test_set, direction, draw) for draw in further)))
     if not made:
-        raise EvaluationError(
-            f"no task of this recipe is called {' or '.join(only)}", "`--tasks` takes kinds and names of tasks"
-        )
+        raise EvaluationError(f"no task here is called {' or '.join(only)}", "`--tasks` takes kinds and names of tasks")
     return made
 
 

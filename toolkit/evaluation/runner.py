@@ -1,4 +1,4 @@
-"""Scores a base, and the same base with a delta reloaded from disk, on every task of a recipe."""
+"""Scores a base, and the same base with a delta reloaded from disk, on every task of its test sets."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from toolkit.evaluation.evaluated import ADAPTED, BASE, MODELS, Draws, Evaluated
 from toolkit.evaluation.judging import JudgingReport, judge_by_comet
 from toolkit.evaluation.making import make_tasks
 from toolkit.evaluation.task import Task, write_tasks
-from toolkit.recipe import Recipe, read_recipe
+from toolkit.recipe import read_recipe
 from toolkit.records import EvaluationRecord
 from toolkit.run_folder import RunFolder
+from toolkit.test_sets import TestSet
 
 if TYPE_CHECKING:
     from toolkit.delta import LanguageSwitcher
@@ -38,7 +39,7 @@ Report = Callable[[EvaluationStep], None]
 def evaluate(
     run: RunFolder,
     *,
-    recipe: Recipe | None = None,
+    tests: Sequence[TestSet] | None = None,
     base: str | Path | None = None,
     tasks: Sequence[str] = (),
     limit: int | None = None,
@@ -52,14 +53,14 @@ def evaluate(
     report: Report | None = None,
     report_judging: JudgingReport | None = None,
 ) -> list[EvaluationRecord]:
-    """Scores of base and base + delta on the recipe's test sets, written into the run as each task finishes.
+    """Scores of base and base + delta on the test sets, written into the run as each task finishes.
 
     The base is loaded once; deltas are read from disk and laid over it in turn. What an earlier, interrupted
     evaluation has finished is not computed again.
 
     Args:
-        run: a trained run, or a downloaded delta together with a recipe.
-        recipe: names the test sets, and serves for nothing else; default the recipe saved with the run.
+        run: a trained run, or a downloaded delta together with test sets.
+        tests: default those of the recipe saved with the run.
         base: the base that the delta was made for; default the one that it names.
         tasks: kinds, or names of tasks with `*` for any text; default all.
         limit: at most so many rows per task, the first ones.
@@ -87,11 +88,11 @@ def evaluate(
     evaluations = [Evaluated(resolve_delta(each.root)) for each in (run, *against)]
     _refuse_confusion(evaluations)
     own = evaluations[0]
-    tests = _tests_for(own.run, recipe)
+    tests = _tests_of(own.run) if tests is None else tests
     planned = []
-    for evaluated in evaluations:
-        worded = _worded_for(evaluated.run, tests)
-        planned.append(make_tasks(worded, only=tasks, limit=limit, seed=seed, repeats=repeats))
+    for evaluated in evaluations:  # each asked in the wording that it was trained with
+        language, prompt = evaluated.config.language, evaluated.config.prompt
+        planned.append(make_tasks(tests, language, prompt, only=tasks, limit=limit, seed=seed, repeats=repeats))
         write_tasks((task for draws in planned[-1] for task in draws), evaluated.run.tasks)
     if reuse is not None:
         own.take_over_base(Evaluated(resolve_delta(reuse.root)), planned[0])
@@ -205,19 +206,11 @@ def _refuse_confusion(evaluations: Sequence[Evaluated]) -> None:
         other.refuse_other_base(evaluations[0])
 
 
-def _tests_for(run: RunFolder, recipe: Recipe | None) -> Recipe:
-    """The recipe that names the test sets."""
-    if recipe is not None:
-        return recipe
+def _tests_of(run: RunFolder) -> Sequence[TestSet]:
+    """The test sets of the recipe saved with the run."""
     if not run.recipe.is_file():
         raise EvaluationError(
             f"{run.root} holds no recipe that names test sets",
-            "give one with --recipe; only its `evaluation:` is used",
+            "name them with --recipe FILE, of which only `evaluation:` is used, or with --suite",
         )
-    return read_recipe(run.recipe)
-
-
-def _worded_for(run: RunFolder, recipe: Recipe) -> Recipe:
-    """The same test sets, in the wording and about the language that a delta was trained for."""
-    config = run.read_config()
-    return recipe.model_copy(update={"prompt": config.prompt, "language": config.language})
+    return read_recipe(run.recipe).evaluation

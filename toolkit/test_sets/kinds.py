@@ -83,8 +83,19 @@ class TranslationSet(_Directed):
     """Sentence pairs; scored with chrF++ and BLEU, and with COMET where it is installed."""
 
     kind: Literal["translation"] = "translation"
+    configs: dict[str, str] = Field(
+        default_factory=dict, description="hub: configuration of each language, where each has its own (FLORES+)"
+    )
+    joined_by: str = Field(default="id", description="configs: column that is the same for the same sentence")
+    text: str = Field(default="text", description="configs: column of the sentence")
     spbleu: bool = Field(default=False, description="score with spBLEU too; fetches its SentencePiece model once")
     max_new_tokens: int = Field(default=128, ge=1, description="longest answer, in tokens")
+
+    @model_validator(mode="after")
+    def _configs_are_for_the_hub(self) -> Self:
+        if self.configs and (self.hub is None or self.config is not None or self.columns):
+            raise ValueError("`configs` are for a data set on the Hub, instead of `config` and `columns`")
+        return self
 
 
 class WordsSet(_Directed):

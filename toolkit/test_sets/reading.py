@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.corpus import Form, Rows, clean, collect, compose, open_place, pairs_form, text_form
+from toolkit.corpus import Form, Rows, Table, clean, collect, compose, open_place, pairs_form, text_form
 from toolkit.corpus.table import TABLE_SUFFIXES, TEXT_SUFFIXES
-from toolkit.errors import CogsymError
+from toolkit.errors import CogsymError, CorpusError
 from toolkit.languages import parse_direction
 from toolkit.places import Place
 from toolkit.sentences import split_text
+from toolkit.test_sets.joining import open_joined
 from toolkit.test_sets.kinds import (
     MultipleChoiceSet,
     PerplexitySet,
@@ -48,7 +49,7 @@ def sentences(test_set: TestSet) -> Iterator[str]:
     """Every text of a test set that must not be trained on; short answers and options are none."""
     if isinstance(test_set, TranslationSet | WordsSet):
         languages = sorted({code for text in test_set.directions for code in text.split(">")})
-        rows = collect(open_place(test_set), pairs_form(test_set.where, languages, test_set.columns))
+        rows = collect(_open(test_set, test_set, languages), pairs_form(test_set.where, languages, test_set.columns))
         yield from (text for row in rows.rows for text in row.values())
         return
     key = "question" if isinstance(test_set, MultipleChoiceSet) else "text"
@@ -59,17 +60,28 @@ def sentences(test_set: TestSet) -> Iterator[str]:
 
 
 def _read(test_set: TestSet, place: Place, direction: str | None) -> Rows:
-    suffixes = TEXT_SUFFIXES if isinstance(test_set, PerplexitySet) else TABLE_SUFFIXES
     try:
-        return collect(open_place(place, suffixes), _form(test_set, place, direction))
+        table = _open(test_set, place, (direction or "").split(">"))
+        return collect(table, _form(test_set, place, direction))
     except CogsymError as error:
         raise type(error)(f"test set for {direction or test_set.dataset}: {error.message}", error.hint) from error
+
+
+def _open(test_set: TestSet, place: Place, languages: Sequence[str]) -> Table:
+    if isinstance(test_set, TranslationSet) and test_set.configs and place.hub is not None:
+        missing = [language for language in languages if language not in test_set.configs]
+        if missing:
+            raise CorpusError(f"{place.where}: no configuration is named for {missing[0]}", "add it under `configs:`")
+        configs = {code: config for code, config in test_set.configs.items() if code in languages}
+        return open_joined(place, configs, key=test_set.joined_by, text=test_set.text)
+    return open_place(place, TEXT_SUFFIXES if isinstance(test_set, PerplexitySet) else TABLE_SUFFIXES)
 
 
 def _form(test_set: TestSet, place: Place, direction: str | None) -> Form:
     if isinstance(test_set, TranslationSet | WordsSet):
         parsed = parse_direction(direction or "")
-        return pairs_form(place.where, (parsed.source, parsed.target), test_set.columns)
+        both, same = (parsed.source, parsed.target), isinstance(test_set, WordsSet)
+        return pairs_form(place.where, both, test_set.columns, may_be_same=same)
     if isinstance(test_set, SentimentSet):
         return _labelled_form(test_set)
     if isinstance(test_set, MultipleChoiceSet):
