@@ -45,7 +45,7 @@ _FAILURES = {
     ),
     "memory": (
         "no memory left for COMET",
-        "give a smaller batch size, or free some memory; the default model takes 3 GB",
+        "give a smaller batch size, or free some memory; the default model takes 5 GB while it loads",
     ),
     "other": ("COMET failed", "the message is COMET's own; `cogsym comet status` shows its versions"),
 }
