@@ -78,7 +78,8 @@ class CometScorer:
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, *, stage: Callable[[str], None] | None = None) -> None:
-        """
+        """Choose the model; nothing is started yet.
+
         Args:
             model: Hub id, folder, or `.ckpt` file.
             stage: called with a few words when something longer begins: importing, downloading, loading.
@@ -90,7 +91,8 @@ class CometScorer:
         self._stage = stage or (lambda words: None)
 
     def __enter__(self) -> Self:
-        """
+        """Start the process and load the model, which takes its time.
+
         Raises:
             EvaluationError: if COMET is not installed, or the model cannot be found or loaded.
         """
