@@ -49,10 +49,13 @@ def make(folder: Path) -> None:
     facts = {"pretrained_model": str(encoder), "hidden_sizes": [16, 8], "layer_norm": False}
     model = RegressionMetric(load_pretrained_weights=False, local_files_only=True, **facts)
     (folder / "checkpoints").mkdir()
+    # As old as the published default model: written by Lightning 1.8, with a buffer that transformers no longer has.
+    positions = {"encoder.model.embeddings.position_ids": torch.arange(66).expand((1, -1))}
     checkpoint = {
-        "state_dict": model.state_dict(),
+        "state_dict": model.state_dict() | positions,
+        "hparams_name": "kwargs",
         "hyper_parameters": dict(model.hparams),
-        "pytorch-lightning_version": "2.0.0",
+        "pytorch-lightning_version": "1.8.3.post1",
         "epoch": 0,
         "global_step": 0,
     }

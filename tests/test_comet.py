@@ -60,6 +60,12 @@ def test_values_come_in_order_and_to_the_last_bit(tmp_path: Path) -> None:
     assert scores.mean == pytest.approx(sum(scores.values) / len(SEGMENTS))
 
 
+def test_a_model_that_says_nothing_of_its_batches_is_counted_at_the_end(tmp_path: Path) -> None:
+    counts: list[int] = []
+    comet_scores(SEGMENTS, model=str(fake_checkpoint(tmp_path / "model", "silent")), batch_size=8, report=counts.append)
+    assert counts == [20]
+
+
 def test_a_signature_names_model_checkpoint_dtype_and_version_but_no_path(tmp_path: Path) -> None:
     model = fake_checkpoint(tmp_path / "my-comet")
     digest = sha256((model / "checkpoints" / "model.ckpt").read_bytes()).hexdigest()[:16]

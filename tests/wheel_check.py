@@ -56,6 +56,7 @@ def main() -> None:
         cogsym = python.with_name("cogsym")
         run(cogsym, "--version", where=elsewhere)
         run(cogsym, "doctor", where=elsewhere)
+        run(cogsym, "comet", "status", where=elsewhere)
         run(cogsym, "demo", "--quick", "--out", "demo", where=elsewhere)
         run(cogsym, "translate", "demo/run", "the dog is big", "--direction", "eng>jav", where=elsewhere)
         serve(cogsym, where=elsewhere)

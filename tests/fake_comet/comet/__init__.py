@@ -53,7 +53,7 @@ class Model:
         for start in range(0, len(samples), batch_size):
             batch = samples[start : start + batch_size]
             scores += [value_of(sample["src"], sample["mt"], sample["ref"]) for sample in batch]
-            for hook in self._hooks:
+            for hook in self._hooks if self._behaviour != "silent" else ():
                 hook(self, (), {"score": batch})
         if self._behaviour == "not finite":
             scores[-1] = float("nan")

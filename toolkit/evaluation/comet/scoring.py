@@ -45,7 +45,7 @@ _FAILURES = {
     ),
     "memory": (
         "no memory left for COMET",
-        "give a smaller batch size, or free some memory; the default model takes 3 GB",
+        "give a smaller batch size, or free some memory; the default model takes 5 GB while it loads",
     ),
     "other": ("COMET failed", "the message is COMET's own; `cogsym comet status` shows its versions"),
 }
@@ -78,7 +78,8 @@ class CometScorer:
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, *, stage: Callable[[str], None] | None = None) -> None:
-        """
+        """Choose the model; nothing is started yet.
+
         Args:
             model: Hub id, folder, or `.ckpt` file.
             stage: called with a few words when something longer begins: importing, downloading, loading.
@@ -90,7 +91,8 @@ class CometScorer:
         self._stage = stage or (lambda words: None)
 
     def __enter__(self) -> Self:
-        """
+        """Start the process and load the model, which takes its time.
+
         Raises:
             EvaluationError: if COMET is not installed, or the model cannot be found or loaded.
         """

@@ -113,8 +113,15 @@ def score(model: Any, segments: list[list[str]], batch_size: int, answer: Callab
     import torch
 
     samples = [{"src": source, "mt": hypothesis, "ref": reference} for source, hypothesis, reference in segments]
-    # `predict` has no callback, but the model is called once for each batch.
-    counting = model.register_forward_hook(lambda _, __, output: answer(scored=len(output["score"])))
+    left = len(samples)
+
+    def count(_: Any, __: Any, output: Any) -> None:
+        nonlocal left
+        left -= len(output["score"])
+        answer(scored=len(output["score"]))
+
+    # `predict` has no callback, but the model is called once for each batch; not by every class of models, however.
+    counting = model.register_forward_hook(count)
     gpus = int(torch.cuda.is_available())
     try:
         # Without workers of its own, tokenizing cannot fail for want of shared memory.
@@ -122,6 +129,8 @@ def score(model: Any, segments: list[list[str]], batch_size: int, answer: Callab
             output = model.predict(samples, batch_size=batch_size, gpus=gpus, progress_bar=False, num_workers=0)
     finally:
         counting.remove()
+    if left:
+        answer(scored=left)
     return [float(value) for value in output["scores"]]
 
 
