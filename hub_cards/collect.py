@@ -228,6 +228,7 @@ def _score_row(records: list[EvaluationRecord], metric: str) -> ScoreRow:
         signature=signatures.pop(),
         measurements=measured,
         p_value=p_value,
+        caution="; ".join(dict.fromkeys(score.caution for score in scores.values() if score.caution)) or None,
         change=compare(models.get(BASE), models.get(ADAPTED), p_value, lower_is_better=lower_is_better),
     )
 

@@ -70,6 +70,7 @@ class ScoreRow(Record):
     lower_is_better: bool = False
     measurements: tuple[Measurement, ...] = Field(description="base first, then adapted, then other runs")
     p_value: float | None = Field(default=None, description="that a difference from the base this large is chance")
+    caution: str | None = Field(default=None, description="why not to rely on these scores, where there is a reason")
     change: Change | None = Field(default=None, description="of adapted against base, beyond chance; None if unknown")
 
     @property

@@ -116,6 +116,7 @@ def context(facts: CardFacts, figures: Collection[str], files: Collection[str]) 
             for source in sources
             if source.licence
         ),
+        "cautions": list(dict.fromkeys(row.caution for row in facts.scores if row.caution)),
         "direction_pairs": _direction_pairs(facts),
         "sample_text": sample_text,
         "sample_direction": sample_direction,

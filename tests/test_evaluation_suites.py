@@ -137,3 +137,31 @@ def test_the_command_evaluates_a_suite(tiny_base: Path, tmp_path: Path, cogsym: 
     assert outcome.code == 0, outcome.err
     assert [line for line in outcome.out.splitlines() if "jav multiple choice" in line]
     assert {record.kind for record in run.read_evaluations()} == {"multiple_choice", "translation"}
+
+
+def test_sentences_that_were_trained_on_stop_an_evaluation_unless_told_otherwise(
+    tiny_base: Path, tmp_path: Path, cogsym: Callable[..., Any]
+) -> None:
+    run = make_run(tiny_base, tmp_path / "here")
+    (tmp_path / "t.tsv").write_text("eng\tjav\nA bird sat.\tmanuk\nthe fish\tiwak\n", encoding="utf-8")
+    (tmp_path / "tests.yaml").write_text("evaluation: [{path: t.tsv, directions: ['eng>jav']}]", encoding="utf-8")
+    recipe = run.recipe.read_text(encoding="utf-8")
+    run.recipe.write_text(recipe.replace("data:\n- path", "data:\n- directions: ['eng>jav']\n  path"), encoding="utf-8")
+    train = tmp_path / "here" / "train.tsv"
+    train.write_text("eng\tjav\tind\na bird sat\tmanuk siji\tburung\nstone\twatu\tbatu\n", encoding="utf-8")
+
+    stopped = cogsym("evaluate", run.root, "--recipe", tmp_path / "tests.yaml")
+    assert stopped.code == 1
+    said = " ".join(stopped.err.split())
+    assert "the test set t shares sentences with 1 rows of the training data (first: train.tsv, line 2)" in said
+    assert run.read_evaluations() == []
+
+    told = cogsym("evaluate", run.root, "--recipe", tmp_path / "tests.yaml", "--allow-leak")
+    assert told.code == 0, told.err
+    assert "t shares sentences with 1 rows of the training data" in " ".join(told.out.split())
+    assert all(score.caution for record in run.read_evaluations() for score in record.scores)
+
+    train.unlink()
+    assert cogsym("evaluate", run.root, "--recipe", tmp_path / "tests.yaml").code == 0
+    cautions = {score.caution for record in run.read_evaluations() for score in record.scores}
+    assert cautions == {"t was not compared with training data that is not here: train.tsv"}

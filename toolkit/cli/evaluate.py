@@ -46,6 +46,9 @@ def evaluate(
         typer.Option(help=f"Test sets known by name, instead: {', '.join(SUITES)}; repeat for several."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder with the files of the suites that need some.")] = None,
+    allow_leak: Annotated[
+        bool, typer.Option("--allow-leak", help="Score test sets that the run was trained on too; the scores say so.")
+    ] = False,
     comet: Annotated[
         str | None,
         typer.Option(help="COMET model for translations: Hub id, folder, .ckpt; default the usual one if installed."),
@@ -80,6 +83,7 @@ def evaluate(
         limit=limit,
         repeats=repeats,
         against=[RunFolder(other) for other in against or ()],
+        allow_leak=allow_leak,
         comet=None if no_comet else comet or _installed_comet(),
         seed=seed,
         batch_size=batch_size,

@@ -168,7 +168,8 @@ class Evaluated:
         path = self._record_path(model, draws[0])
         record = EvaluationRecord.read(path)
         own = self.measured(model, draws) or {}
-        scores = to_scores(own, None if model == BASE else self.measured(BASE, draws), others)
+        base = None if model == BASE else self.measured(BASE, draws)
+        scores = to_scores(own, base, others, caution=draws[0].caution)
         if scores != record.scores:
             record = record.model_copy(update={"scores": scores})
             record.write(path)

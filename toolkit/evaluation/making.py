@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import zip_longest
 
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.choices import multiple_choice_task, sentiment_task
@@ -25,6 +27,7 @@ def make_tasks(
     limit: int | None = None,
     seed: int = 0,
     repeats: int = 1,
+    cautions: Sequence[str | None] = (),
 ) -> list[tuple[Task, ...]]:
     """The test sets in their order; each direction or language once for every draw of worked examples.
 
@@ -36,6 +39,7 @@ def make_tasks(
         only: kinds (`words`), or names of tasks, `*` for any text (`NusaX*`); default all.
         limit: at most so many rows of each, the first ones.
         seed: of the first draw; the others count on from it.
+        cautions: for each test set, why not to rely on its scores, where there is a reason.
 
     Raises:
         EvaluationError: if there is no test set, none is called so, or there are too few examples to draw from.
@@ -52,12 +56,13 @@ def make_tasks(
         )
     draws = [Draw(language, get_template(prompt), limit, seed + number) for number in range(repeats)]
     made = []
-    for test_set in tests:
+    for test_set, caution in zip_longest(tests, cautions):
         for direction in _directions(test_set):
             first = _task(test_set, direction, draws[0])
             if not only or any(pattern == first.kind or fnmatchcase(first.name, pattern) for pattern in only):
                 further = draws[1:] if test_set.shots else []
-                made.append((first, *(_task(test_set, direction, draw) for draw in further)))
+                draws_of_it = (first, *(_task(test_set, direction, draw) for draw in further))
+                made.append(tuple(replace(task, caution=caution) for task in draws_of_it))
     if not made:
         raise EvaluationError(f"no task here is called {' or '.join(only)}", "`--tasks` takes kinds and names of tasks")
     return made

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.evaluated import ADAPTED, BASE, MODELS, Draws, Evaluated
 from toolkit.evaluation.judging import JudgingReport, judge_by_comet
+from toolkit.evaluation.leaks import find_leaks, refuse_leaks
 from toolkit.evaluation.making import make_tasks
 from toolkit.evaluation.task import Task, write_tasks
 from toolkit.recipe import read_recipe
@@ -46,6 +47,7 @@ def evaluate(
     seed: int = 0,
     repeats: int = 1,
     against: Sequence[RunFolder] = (),
+    allow_leak: bool = False,
     comet: str | None = None,
     batch_size: int | None = None,
     again: bool = False,
@@ -68,6 +70,7 @@ def evaluate(
         repeats: how many draws of worked examples a score is the mean of.
         against: other runs over the same base, evaluated on the same test sets and compared with this one; their
             records are written into their own folders.
+        allow_leak: score test sets although the run was trained on sentences of them; their scores say so.
         comet: COMET model that judges the translations: Hub id, folder or `.ckpt` file; None for no COMET.
         batch_size: sentences at a time; default as memory allows.
         again: compute everything anew.
@@ -79,8 +82,8 @@ def evaluate(
         For each test set and direction the base's record and the adapted model's.
 
     Raises:
-        EvaluationError, CorpusError: if a test set is missing or unusable; or COMET is, and then all other scores are
-            written.
+        EvaluationError, CorpusError: if a test set is missing, unusable, or was trained on; or COMET is missing, and
+            then all other scores are written.
         WrongBaseError: if a delta was made for another base.
     """
     from toolkit.pretrained import resolve_delta
@@ -92,7 +95,23 @@ def evaluate(
     planned = []
     for evaluated in evaluations:  # each asked in the wording that it was trained with
         language, prompt = evaluated.config.language, evaluated.config.prompt
-        planned.append(make_tasks(tests, language, prompt, only=tasks, limit=limit, seed=seed, repeats=repeats))
+        leaks = find_leaks(evaluated.run, tests)
+        if not allow_leak:
+            refuse_leaks(leaks, tests)
+        planned.append(
+            make_tasks(
+                tests,
+                language,
+                prompt,
+                only=tasks,
+                limit=limit,
+                seed=seed,
+                repeats=repeats,
+                cautions=[
+                    f"{test.dataset} {leak.words}" if leak else None for leak, test in zip(leaks, tests, strict=True)
+                ],
+            )
+        )
         write_tasks((task for draws in planned[-1] for task in draws), evaluated.run.tasks)
     if reuse is not None:
         own.take_over_base(Evaluated(resolve_delta(reuse.root)), planned[0])

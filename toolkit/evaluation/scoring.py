@@ -39,12 +39,15 @@ def to_scores(
     own: Mapping[str, Measured],
     base: Mapping[str, Measured] | None = None,
     others: Mapping[str, Mapping[str, Measured]] | None = None,
+    *,
+    caution: str | None = None,
 ) -> tuple[Score, ...]:
     """Scores with their intervals; compared, resample by resample, with the base's and those of other runs.
 
     Args:
         base: the base's; None for the base itself, or where it was not measured.
         others: those of other runs, by name.
+        caution: why not to rely on any of them.
     """
     scores = []
     for name, measured in own.items():
@@ -62,7 +65,7 @@ def to_scores(
                 lower_is_better=measured.metric.lower_is_better,
                 draws=tuple(draw.value for draw in measured.draws) if len(measured.draws) > 1 else (),
                 against={run: paired_p_value(mean, theirs.mean) for run, theirs in compared.items()},
-                caution=getattr(measured.metric, "caution", None),
+                caution="; ".join(filter(None, (caution, getattr(measured.metric, "caution", None)))) or None,
             )
         )
     return tuple(scores)

@@ -41,6 +41,7 @@ class Task:
     seed: int
     asks: Asking
     metrics: tuple[Metric, ...]
+    caution: str | None = None  # why not to rely on its scores
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +15,7 @@ from toolkit.corpus.shelf import Shelf
 from toolkit.corpus.table import INSTRUCTION_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
 from toolkit.errors import CorpusError, RecipeError
 from toolkit.languages import Direction, get_language, parse_direction
-from toolkit.prompts import Example, Template
+from toolkit.prompts import Example, Template, get_template
 from toolkit.recipe import DataSource, Recipe
 from toolkit.records import DataInfo, Identification
 from toolkit.sentences import split_text
@@ -107,6 +107,20 @@ class Gatherer:
             held_out=len(held_out),
             identified=tuple(reader.identified(rows)),
         )
+
+
+def compared_rows(source: DataSource, recipe: Recipe) -> Iterator[tuple[str, set[str]]]:
+    """Every usable row of a source: where it stands, and its sentences in comparable form.
+
+    Raises:
+        CorpusError, HubError, RecipeError: if the source cannot be read.
+    """
+    reader = _Reader(source, recipe, get_template(recipe.prompt))
+    table = reader.open()
+    for number, raw in table.rows:
+        texts, fault = reader.form.clean_row(raw)
+        if fault is None:
+            yield f"{table.name}, {table.unit} {number}", set(reader.sentences(texts))
 
 
 class _Reader:

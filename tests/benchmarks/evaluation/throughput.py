@@ -38,8 +38,8 @@ def generation(model: Any, tokenizer: Any, tasks: list[Any], batch_size: int, re
     def answers(lm: Any) -> list[str]:
         requests = []
         for task in tasks:
-            settings = {"until": [task.stop], "max_gen_toks": task.max_new_tokens, "do_sample": False}
-            requests.append([Instance("generate_until", {}, (row["prompt"], settings), 0) for row in task.rows])
+            settings = task.asks.config["generation_kwargs"]
+            requests.append([Instance("generate_until", {}, (row["prompt"], dict(settings)), 0) for row in task.rows])
         return [answer for group in requests for answer in lm.generate_until(group, disable_tqdm=True)]
 
     with quiet_lm_eval():
@@ -75,14 +75,15 @@ def main() -> None:
     from toolkit.delta import LanguageSwitcher, merge
     from toolkit.environment import hardware, package_versions
     from toolkit.evaluation.lm import default_batch_size
-    from toolkit.evaluation.translation import translation_tasks
+    from toolkit.evaluation.making import make_tasks
     from toolkit.pretrained import base_of, load_base
     from toolkit.recipe import read_recipe
     from toolkit.run_folder import RunFolder
 
     run = RunFolder(options.run)
     recipe = read_recipe(run.recipe)
-    tasks = translation_tasks(recipe, limit=options.limit)
+    made = make_tasks(recipe.evaluation, recipe.language, recipe.prompt, only=["translation"], limit=options.limit)
+    tasks = [draws[0] for draws in made]
     base = base_of(run)
     model, tokenizer = load_base(base)
     batch_size = default_batch_size(model.config, model.dtype, model.device)
@@ -97,7 +98,7 @@ def main() -> None:
     report = {
         "base": run.read_config().base.model_dump(),
         "batch_size": batch_size,
-        "max_new_tokens": tasks[0].max_new_tokens,
+        "max_new_tokens": tasks[0].asks.max_new_tokens,
         "generation": results,
         "switching_seconds": {
             "open and check the delta": round(adding, 3),

@@ -1,0 +1,71 @@
+"""Whether a run was trained on sentences of a test set that its recipe did not name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from toolkit.corpus import comparable
+from toolkit.errors import CogsymError, EvaluationError
+from toolkit.recipe import read_recipe
+from toolkit.run_folder import RunFolder
+from toolkit.test_sets import TestSet, sentences
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What the training data shares with one test set, or why that is not known."""
+
+    rows: int  # of the training data
+    words: str
+
+
+def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, ...]:
+    """For each test set, what this run's training data shares with it; None for nothing.
+
+    Test sets of the run's own recipe were compared when it was trained. A run without its recipe, such as a downloaded
+    delta, or without its data cannot be compared.
+    """
+    from toolkit.training.gathering import compared_rows
+
+    if not run.recipe.is_file():
+        return (Leak(0, "was not compared with the training data, which is not here"),) * len(tests)
+    recipe = read_recipe(run.recipe)
+    wanted = [set() if test in recipe.evaluation else {comparable(text) for text in sentences(test)} for test in tests]
+    if not any(wanted):
+        return (None,) * len(tests)
+    rows, first = [0] * len(tests), [""] * len(tests)
+    missing = []
+    for source in (*recipe.data, *recipe.replay):
+        try:
+            for place, texts in compared_rows(source, recipe):
+                for index, held_out in enumerate(wanted):
+                    if not held_out.isdisjoint(texts):
+                        rows[index] += 1
+                        first[index] = first[index] or place
+        except CogsymError:  # moved, deleted, or on a Hub that is out of reach now
+            missing.append(source.where)
+    absent = ", ".join(dict.fromkeys(missing))
+    return tuple(
+        Leak(count, f"shares sentences with {count:,} rows of the training data (first: {place})")
+        if count
+        else Leak(0, f"was not compared with training data that is not here: {absent}")
+        if absent and held_out
+        else None
+        for count, place, held_out in zip(rows, first, wanted, strict=True)
+    )
+
+
+def refuse_leaks(leaks: Sequence[Leak | None], tests: Sequence[TestSet]) -> None:
+    """Raise if the training data shares a sentence with a test set.
+
+    Raises:
+        EvaluationError: naming the test set, and the first row of the training data.
+    """
+    for leak, test in zip(leaks, tests, strict=True):
+        if leak is not None and leak.rows:
+            raise EvaluationError(
+                f"the test set {test.dataset} {leak.words}",
+                "what was trained on cannot be tested on: give another test set, or pass --allow-leak, and every score "
+                "will say so",
+            )
