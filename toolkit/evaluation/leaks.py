@@ -17,7 +17,7 @@ class Leak:
     """What the training data shares with one test set, or why that is not known."""
 
     rows: int  # of the training data
-    words: str
+    words: str  # a sentence about the test set
 
 
 def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, ...]:
@@ -29,7 +29,8 @@ def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, .
     from toolkit.training.gathering import compared_rows
 
     if not run.recipe.is_file():
-        return (Leak(0, "was not compared with the training data, which is not here"),) * len(tests)
+        absent = "was not compared with the training data, which is not here"
+        return tuple(Leak(0, f"{test.dataset} {absent}") for test in tests)
     recipe = read_recipe(run.recipe)
     wanted = [set() if test in recipe.evaluation else {comparable(text) for text in sentences(test)} for test in tests]
     if not any(wanted):
@@ -47,25 +48,25 @@ def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, .
             missing.append(source.where)
     absent = ", ".join(dict.fromkeys(missing))
     return tuple(
-        Leak(count, f"shares sentences with {count:,} rows of the training data (first: {place})")
+        Leak(count, f"{test.dataset} shares sentences with {count:,} rows of the training data (first: {place})")
         if count
-        else Leak(0, f"was not compared with training data that is not here: {absent}")
+        else Leak(0, f"{test.dataset} was not compared with training data that is not here: {absent}")
         if absent and held_out
         else None
-        for count, place, held_out in zip(rows, first, wanted, strict=True)
+        for count, place, held_out, test in zip(rows, first, wanted, tests, strict=True)
     )
 
 
-def refuse_leaks(leaks: Sequence[Leak | None], tests: Sequence[TestSet]) -> None:
+def refuse_leaks(leaks: Sequence[Leak | None]) -> None:
     """Raise if the training data shares a sentence with a test set.
 
     Raises:
         EvaluationError: naming the test set, and the first row of the training data.
     """
-    for leak, test in zip(leaks, tests, strict=True):
+    for leak in leaks:
         if leak is not None and leak.rows:
             raise EvaluationError(
-                f"the test set {test.dataset} {leak.words}",
+                f"the test set {leak.words}",
                 "what was trained on cannot be tested on: give another test set, or pass --allow-leak, and every score "
                 "will say so",
             )

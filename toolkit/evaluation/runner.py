@@ -97,7 +97,7 @@ def evaluate(
         language, prompt = evaluated.config.language, evaluated.config.prompt
         leaks = find_leaks(evaluated.run, tests)
         if not allow_leak:
-            refuse_leaks(leaks, tests)
+            refuse_leaks(leaks)
         planned.append(
             make_tasks(
                 tests,
@@ -107,9 +107,7 @@ def evaluate(
                 limit=limit,
                 seed=seed,
                 repeats=repeats,
-                cautions=[
-                    f"{test.dataset} {leak.words}" if leak else None for leak, test in zip(leaks, tests, strict=True)
-                ],
+                cautions=[leak.words if leak else None for leak in leaks],
             )
         )
         write_tasks((task for draws in planned[-1] for task in draws), evaluated.run.tasks)
