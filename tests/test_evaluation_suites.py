@@ -165,3 +165,14 @@ def test_sentences_that_were_trained_on_stop_an_evaluation_unless_told_otherwise
     assert cogsym("evaluate", run.root, "--recipe", tmp_path / "tests.yaml").code == 0
     cautions = {score.caution for record in run.read_evaluations() for score in record.scores}
     assert cautions == {"t was not compared with training data that is not here: train.tsv"}
+
+
+def test_rows_that_were_left_out_are_told_with_their_lines(
+    tiny_base: Path, tmp_path: Path, cogsym: Callable[..., Any]
+) -> None:
+    run = make_run(tiny_base, tmp_path / "here")
+    (tmp_path / "t.tsv").write_text("eng\tjav\none\tsiji\none\tsiji\n\ntwo\t\n", encoding="utf-8")
+    (tmp_path / "tests.yaml").write_text("evaluation: [{path: t.tsv, directions: ['eng>jav']}]", encoding="utf-8")
+    outcome = cogsym("evaluate", run.root, "--recipe", tmp_path / "tests.yaml", "--allow-leak")
+    assert outcome.code == 0, outcome.err
+    assert "t.tsv: left out 1 x repeated row (first: line 3), 1 x empty side (first: line 5)" in outcome.err

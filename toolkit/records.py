@@ -258,8 +258,8 @@ class EvaluationRecord(Record):
     dataset: str = Field(description="name of the test set, never a local path")
     data_fingerprint: str = Field(description="sha256 over the rows used")
     n: int = Field(description="sentences")
-    dropped: dict[str, int] = Field(
-        default_factory=dict, description="rows of the file left out by cleaning, by reason"
+    left_out: str | None = Field(
+        default=None, description="how many rows cleaning left out, why, and where the first ones stand; None for none"
     )
     shots: int
     seeds: tuple[int, ...] = Field(description="one for each draw of worked examples that was answered")

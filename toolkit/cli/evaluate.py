@@ -98,6 +98,8 @@ def evaluate(
     if against:
         tasks_now = {record.task for record in records}
         records = [record for record in read_runs([run, *against]) if record.task in tasks_now]
+    for words in dict.fromkeys(record.left_out for record in records if record.left_out):
+        err.print(words, style="yellow", markup=False, soft_wrap=True)
     print_table(records)
     err.print(f"records and samples are in {run}; next: cogsym card {run}", style="dim", soft_wrap=True)
 

@@ -75,7 +75,7 @@ class Evaluated:
             dataset=task.dataset,
             data_fingerprint=task.fingerprint,
             n=len(task.rows),
-            dropped=task.source.dropped,
+            left_out=task.source.left_out,
             shots=task.shots,
             seeds=tuple(each.seed for each in answered),
             prompt=task.wording,
