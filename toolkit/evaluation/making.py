@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.choices import multiple_choice_task, sentiment_task
+from toolkit.evaluation.consistency import consistency_task, scenarios
 from toolkit.evaluation.drawing import Draw
 from toolkit.evaluation.perplexity import perplexity_task
 from toolkit.evaluation.task import Task
@@ -14,7 +15,15 @@ from toolkit.evaluation.translation import translation_task
 from toolkit.evaluation.words import words_task
 from toolkit.prompts import get_template
 from toolkit.recipe import Recipe
-from toolkit.test_sets import MultipleChoiceSet, PerplexitySet, SentimentSet, TestSet, TranslationSet, WordsSet
+from toolkit.test_sets import (
+    ConsistencySet,
+    MultipleChoiceSet,
+    PerplexitySet,
+    SentimentSet,
+    TestSet,
+    TranslationSet,
+    WordsSet,
+)
 
 
 def make_tasks(
@@ -24,6 +33,7 @@ def make_tasks(
     limit: int | None = None,
     seed: int = 0,
     repeats: int = 1,
+    identifier: str | None = None,
 ) -> list[tuple[Task, ...]]:
     """The recipe's test sets in its order; each direction or language once for every draw of worked examples.
 
@@ -33,6 +43,7 @@ def make_tasks(
         only: kinds (`words`), or names of tasks, `*` for any text (`NusaX*`); default all.
         limit: at most so many rows of each, the first ones.
         seed: of the first draw; the others count on from it.
+        identifier: names the model that identifies languages; default the one that is there.
 
     Raises:
         EvaluationError: if there is no test set, none is called so, or there are too few examples to draw from.
@@ -46,10 +57,11 @@ def make_tasks(
         raise EvaluationError(
             "the recipe names no test set", "add one under `evaluation:` with `path` and `directions`"
         )
-    draws = [Draw(recipe.language, get_template(recipe.prompt), limit, seed + number) for number in range(repeats)]
+    template = get_template(recipe.prompt)
+    draws = [Draw(recipe.language, template, limit, seed + number, identifier) for number in range(repeats)]
     made = []
     for test_set in recipe.evaluation:
-        for direction in _directions(test_set):
+        for direction in _directions(test_set, recipe.language):
             first = _task(test_set, direction, draws[0])
             if not only or any(pattern == first.kind or fnmatchcase(first.name, pattern) for pattern in only):
                 further = draws[1:] if test_set.shots else []
@@ -61,7 +73,9 @@ def make_tasks(
     return made
 
 
-def _directions(test_set: TestSet) -> tuple[str, ...]:
+def _directions(test_set: TestSet, learned: str) -> tuple[str, ...]:
+    if isinstance(test_set, ConsistencySet):
+        return scenarios(test_set, learned)
     return test_set.directions if isinstance(test_set, TranslationSet | WordsSet) else ("",)
 
 
@@ -75,5 +89,7 @@ def _task(test_set: TestSet, direction: str, draw: Draw) -> Task:
             return sentiment_task(test_set, draw)
         case MultipleChoiceSet():
             return multiple_choice_task(test_set, draw)
+        case ConsistencySet():
+            return consistency_task(test_set, direction, draw)
         case PerplexitySet():
             return perplexity_task(test_set, draw)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.evaluated import ADAPTED, BASE, MODELS, Draws, Evaluated
 from toolkit.evaluation.making import make_tasks
+from toolkit.evaluation.summary import complete_groups, measure_group, summarise
 from toolkit.evaluation.task import Task, write_tasks
 from toolkit.recipe import Recipe, read_recipe
 from toolkit.records import EvaluationRecord
@@ -47,6 +48,7 @@ def evaluate(
     batch_size: int | None = None,
     again: bool = False,
     reuse: RunFolder | None = None,
+    identifier: str | None = None,
     report: Report | None = None,
 ) -> list[EvaluationRecord]:
     """Scores of base and base + delta on the recipe's test sets, written into the run as each task finishes.
@@ -67,10 +69,11 @@ def evaluate(
         batch_size: sentences at a time; default as memory allows.
         again: compute everything anew.
         reuse: another run over the same base; what the base answered there is taken over where the task is the same.
+        identifier: fastText model that tells the language of answers, or `lid.176`; default the one that is there.
         report: called after each batch.
 
     Returns:
-        For each test set and direction the base's record and the adapted model's.
+        For each test set and direction the base's record and the adapted model's; then those of means over tasks.
 
     Raises:
         EvaluationError, CorpusError: if a test set is missing or unusable.
@@ -85,7 +88,7 @@ def evaluate(
     planned = []
     for evaluated in evaluations:
         worded = _worded_for(evaluated.run, tests)
-        planned.append(make_tasks(worded, only=tasks, limit=limit, seed=seed, repeats=repeats))
+        planned.append(make_tasks(worded, only=tasks, limit=limit, seed=seed, repeats=repeats, identifier=identifier))
         write_tasks((task for draws in planned[-1] for task in draws), evaluated.run.tasks)
     if reuse is not None:
         own.take_over_base(Evaluated(resolve_delta(reuse.root)), planned[0])
@@ -108,6 +111,11 @@ def _score(
         records.append(evaluated.score(BASE, draws))
         measured = {other.name: other.measured(ADAPTED, theirs[index]) or {} for other, theirs in others}
         records.append(evaluated.score(ADAPTED, draws, measured))
+    groups = [(other, complete_groups(theirs)) for other, theirs in others]
+    for index, members in enumerate(complete_groups(tests)):
+        records.append(summarise(evaluated, BASE, members))
+        means = {other.name: measure_group(other, ADAPTED, theirs[index]) for other, theirs in groups}
+        records.append(summarise(evaluated, ADAPTED, members, means))
     return records
 
 
