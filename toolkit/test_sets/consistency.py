@@ -79,9 +79,10 @@ def _uneven(own: Table, english: Table) -> CorpusError:
 
 
 def _by_key(own: Table, english: Table, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    others = {str(row.get(key)): row for _, row in english.rows}
+    others = {clean(row.get(key)): row for _, row in english.rows}
+    others.pop("", None)  # what has no key belongs to nothing
     for number, row in own.rows:
-        yield number, row | _renamed(others.get(str(row.get(key)), {}))
+        yield number, row | _renamed(others.get(clean(row.get(key)), {}))
 
 
 def _renamed(row: Mapping[str, Any]) -> dict[str, Any]:
