@@ -551,6 +551,15 @@ def test_a_part_of_the_scenarios_makes_no_mean(tiny_base: Path, measured: Any, t
     assert {record.task for record in records} == {f"Near_consistency_deu_{end}" for end in SCENARIOS[2:]}
 
 
+def test_means_of_two_runs_are_compared_as_well(measured: Any, tmp_path: Path) -> None:
+    runs = [RunFolder(tmp_path / name) for name in ("one", "two")]
+    for run in runs:
+        shutil.copytree(measured[0].root, run.root)
+    records = evaluate(runs[0], against=runs[1:], identifier=str(measured[2]))
+    (mean,) = [record for record in records if (record.task[-4:], record.model) == ("mean", "adapted")]
+    assert [score.against for score in mean.scores] == [{"two": 1.0}] * 2  # the same delta, so no difference
+
+
 @pytest.mark.parametrize(("language", "file"), [("deu", "de"), ("fra", "fr"), ("rus", "ru"), ("cmn", "zh")])
 @pytest.mark.real_data
 def test_mgsm_is_asked_as_it_comes(real_data: Path, tmp_path: Path, language: str, file: str) -> None:
