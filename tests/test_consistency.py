@@ -14,7 +14,8 @@ from evaluated_run import make_run
 from fasttext_file import write_classifier
 
 from toolkit import __version__
-from toolkit.corpus.identification import get_identifier
+from toolkit.corpus import read_file
+from toolkit.corpus.identification import get_identifier, identify
 from toolkit.corpus.identifier import VARIABLE
 from toolkit.errors import CogsymError, CorpusError, EvaluationError, MissingPartError, RecipeError
 from toolkit.evaluation import evaluate
@@ -55,7 +56,7 @@ def write_questions(folder: Path, *languages: str) -> None:
 def recipe_with(folder: Path, **fields: Any) -> Recipe:
     train = folder / "train.tsv"
     train.write_text("eng\tjav\nhouse\tomah\n", encoding="utf-8")
-    test_set = {"kind": "consistency", "name": "Sums", "answers": "number", "language": "deu"} | fields
+    test_set = {"kind": "consistency", "name": "Sums", "answers_are": "number", "language": "deu"} | fields
     data = [{"path": str(train)}]
     return make_recipe({"language": "jav", "base": "pocket", "prompt": "lines", "data": data, "evaluation": [test_set]})
 
@@ -133,12 +134,12 @@ def test_every_language_of_the_registry_has_its_instructions(tmp_path: Path) -> 
     places = {"path": str(tmp_path / "deu.tsv"), "header": ["question", "answer"]}
     for language in all_languages():
         for answers, more in (("number", {}), ("text", {}), ("letter", {"options": "answer"})):
-            recipe = recipe_with(tmp_path, **places, language=language, answers=answers, **more)
+            recipe = recipe_with(tmp_path, **places, language=language, answers_are=answers, **more)
             if answers == "letter":
                 rows = [{"question": "Which?", "options": ["one", "two"], "answer": "b"}]
                 (tmp_path / "options.json").write_text(json.dumps(rows), encoding="utf-8")
                 path = str(tmp_path / "options.json")
-                recipe = recipe_with(tmp_path, path=path, language=language, answers=answers, options="options")
+                recipe = recipe_with(tmp_path, path=path, language=language, answers_are=answers, options="options")
             instructions = {task.rows[0]["prompt"].split("\n")[0] for task in tasks_of(recipe)}
             assert len(instructions) == (1 if language == "eng" else 2)
 
@@ -157,7 +158,7 @@ def test_passage_and_options_stand_around_the_question(tmp_path: Path) -> None:
     recipe = recipe_with(
         tmp_path,
         path=str(tmp_path / "one.jsonl"),
-        answers="letter",
+        answers_are="letter",
         question="de",
         passage="text_de",
         options="wahl",
@@ -228,7 +229,7 @@ def test_two_files_are_joined_by_order_or_by_a_column(tmp_path: Path) -> None:
     (tmp_path / "en.tsv").write_text(
         "id\tquestion\tanswer\n9\tWhen?\tnow\n7\tWho?\tAda\n\tWhy?\tso\n", encoding="utf-8"
     )
-    places = {"path": str(tmp_path / "de.tsv"), "english_path": str(tmp_path / "en.tsv"), "answers": "text"}
+    places = {"path": str(tmp_path / "de.tsv"), "english_path": str(tmp_path / "en.tsv"), "answers_are": "text"}
     (by_key,) = recipe_with(tmp_path, **places, key="id").evaluation
     rows = read_rows(by_key)
     assert [(row["question"], row["english_question"], row["answers"]) for row in rows.rows] == [
@@ -252,7 +253,7 @@ def test_squad_files_are_read_as_they_are(tmp_path: Path) -> None:
         tmp_path,
         path=write("de.json", "\ufeffIda wohnt in Ulm.", "Wo wohnt Ida?", "Ulm"),
         english_path=write("en.json", "Ida lives in Ulm.", "Where does Ida live?", "in Ulm"),
-        answers="text",
+        answers_are="text",
         passage="context",
         answer="answers",
         key="id",
@@ -289,7 +290,7 @@ def test_the_english_file_travels_with_the_recipe(tmp_path: Path) -> None:
             r"deu.tsv, line 2: the answer is '4', but '9' in English",
         ),
         ({"english_path": "{folder}/words.tsv"}, CorpusError, r"deu.tsv, line 1: answer 'five' is not a number"),
-        ({"answers": "letter"}, RecipeError, "`options` are needed where answers are letters"),
+        ({"answers_are": "letter"}, RecipeError, "`options` are needed where answers are letters"),
         ({"instructions": {"eng": "Answer in German"}}, RecipeError, r"must say \{language\}"),
         ({"english": {"question": "en"}}, RecipeError, "name one"),
         ({"english_config": "en", "english_path": None}, RecipeError, "english_config is for data sets on the Hub"),
@@ -404,7 +405,7 @@ def measured(
             "path": str(folder / "questions.tsv"),
             "question": "de",
             "english": {"question": "en"},
-            "answers": "text",
+            "answers_are": "text",
             "language": "deu",
             "max_new_tokens": 24,
         }
@@ -582,6 +583,16 @@ def test_mgsm_is_asked_as_it_comes(real_data: Path, tmp_path: Path, language: st
     assert percent(consistency, observed(tasks[0], english)) == 0
 
 
+@pytest.mark.real_data
+def test_what_the_readme_says_of_lid_176_on_nusax(real_data: Path) -> None:
+    columns = {"jav": "javanese", "sun": "sundanese", "ind": "indonesian", "eng": "english"}
+    shares = {}
+    for code, column in columns.items():
+        texts = [str(row[column]) for _, row in read_file(real_data / "nusax/mt/test.csv").rows]
+        shares[code] = identify(texts, code).share
+    assert shares == {"jav": 0.425, "sun": 0.2325, "ind": 0.98, "eng": 0.9975}
+
+
 @pytest.mark.parametrize("language", ["de", "ru", "zh"])
 @pytest.mark.real_data
 def test_xquad_is_asked_as_it_comes(real_data: Path, tmp_path: Path, language: str) -> None:
@@ -590,7 +601,7 @@ def test_xquad_is_asked_as_it_comes(real_data: Path, tmp_path: Path, language: s
         path=str(real_data / "xquad" / f"xquad.{language}.json"),
         english_path=str(real_data / "xquad" / "xquad.en.json"),
         key="id",
-        answers="text",
+        answers_are="text",
         passage="context",
         answer="answers",
         language={"de": "deu", "ru": "rus", "zh": "cmn"}[language],

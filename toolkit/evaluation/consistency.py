@@ -73,7 +73,7 @@ def consistency_task(test_set: ConsistencySet, scenario: str, draw: Draw) -> Tas
                 "prompt": draw.template.instruct(instruction, _asked(row, prefix)),
                 "source": row[prefix + "question"],
                 "codes": list(codes_of(language)),
-                "answers_are": test_set.answers,
+                "answers_are": test_set.answers_are,
                 "accepted": list(row["answers"]),
                 "reference": " | ".join(row["answers"]),
                 "identifier": identifier.signature,
@@ -87,7 +87,7 @@ def consistency_task(test_set: ConsistencySet, scenario: str, draw: Draw) -> Tas
         asks=Write(draw.template.stop, test_set.max_new_tokens),
         metrics=(
             LanguageConsistency(language, identifier.signature, _caution(identifier, language, rows.rows)),
-            RightAnswers(test_set.answers),
+            RightAnswers(test_set.answers_are),
         ),
         observe=_observer(identifier),
         results_in_lm_eval="consistency",
@@ -97,7 +97,7 @@ def consistency_task(test_set: ConsistencySet, scenario: str, draw: Draw) -> Tas
 
 def _instruction(test_set: ConsistencySet, prompt_in: str, language: str) -> str:
     """What stands in front of the question; in English it names the language to answer in."""
-    own = test_set.instructions.get(prompt_in) or _instructions().get(prompt_in, {}).get(test_set.answers)
+    own = test_set.instructions.get(prompt_in) or _instructions().get(prompt_in, {}).get(test_set.answers_are)
     if own is None:
         raise EvaluationError(
             f"{test_set.dataset}: no instruction is known in {get_language(prompt_in).names.english} ({prompt_in})",

@@ -42,7 +42,7 @@ def questions_form(test_set: ConsistencySet) -> Form:
         accepted = _answers(test_set, row, own, values["options"])
         if "answer" in english and values["english_question"]:
             accepted_in_english = _answers(test_set, row, english, values["english_options"])
-            if test_set.answers != "text" and accepted_in_english != accepted:
+            if test_set.answers_are != "text" and accepted_in_english != accepted:
                 raise ValueError(
                     f"the answer is '{accepted[0]}', but '{accepted_in_english[0]}' in English: not the same question; "
                     "mend the row, or name a column that joins the two with `key:`"
@@ -129,12 +129,12 @@ def _answers(
 ) -> tuple[str, ...]:
     """What is right: a number, a letter, or every accepted text."""
     cell = row.get(columns["answer"])
-    if test_set.answers == "text":
+    if test_set.answers_are == "text":
         texts = cell.get("text") if isinstance(cell, Mapping) else cell
         many = texts if isinstance(texts, list | tuple) else [texts]
         return tuple(dict.fromkeys(filter(None, map(clean, many))))
     answer = clean(cell)
-    if test_set.answers == "letter":
+    if test_set.answers_are == "letter":
         return (letter(right_option(answer, len(options), test_set.first)),) if options else ()
     number = answer.replace(",", "")
     try:

@@ -157,7 +157,7 @@ class ConsistencySet(_OfOneLanguage):
     """
 
     kind: Literal["consistency"]
-    answers: Literal["number", "text", "letter"] = Field(
+    answers_are: Literal["number", "text", "letter"] = Field(
         description="what is right: the last number (MGSM), a text (XQuAD), or the letter of an option (MMLU)"
     )
     question: str = Field(default="question", description="column of the question")
@@ -195,7 +195,7 @@ class ConsistencySet(_OfOneLanguage):
         needed = {"question", *(["passage"] if self.passage else []), *(["options"] if self.options else [])}
         if self.english and set(self.english) - {"answer"} != needed:
             raise ValueError(f"`english` must name the columns of {', '.join(sorted(needed))}, and may name `answer`")
-        if (self.options is None) == (self.answers == "letter"):
+        if (self.options is None) == (self.answers_are == "letter"):
             raise ValueError("`options` are needed where answers are letters, and only there")
         if "{language}" not in self.instructions.get("eng", "{language}"):
             raise ValueError("an instruction in English must say {language}: it asks for an answer in that language")
