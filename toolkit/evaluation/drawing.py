@@ -17,12 +17,16 @@ Each = TypeVar("Each")
 
 @dataclass(frozen=True)
 class Draw:
-    """The language that was learnt, the wording it was learnt in, how many rows, and the seed of the examples."""
+    """The language that was learnt, the wording it was learnt in, how many rows, and the seed of the examples.
+
+    `identifier` names the model that identifies languages; default the one that is there.
+    """
 
     language: str
     template: Template
     limit: int | None = None
     seed: int = 0
+    identifier: str | None = None
 
     def role(self, direction: str) -> Literal["target", "known"]:
         """Whether a direction or language is about the one that was learnt."""

@@ -9,13 +9,22 @@ from itertools import zip_longest
 
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.choices import multiple_choice_task, sentiment_task
+from toolkit.evaluation.consistency import consistency_task, scenarios
 from toolkit.evaluation.drawing import Draw
 from toolkit.evaluation.perplexity import perplexity_task
 from toolkit.evaluation.task import Task
 from toolkit.evaluation.translation import translation_task
 from toolkit.evaluation.words import words_task
 from toolkit.prompts import get_template
-from toolkit.test_sets import MultipleChoiceSet, PerplexitySet, SentimentSet, TestSet, TranslationSet, WordsSet
+from toolkit.test_sets import (
+    ConsistencySet,
+    MultipleChoiceSet,
+    PerplexitySet,
+    SentimentSet,
+    TestSet,
+    TranslationSet,
+    WordsSet,
+)
 
 
 def make_tasks(
@@ -28,6 +37,7 @@ def make_tasks(
     seed: int = 0,
     repeats: int = 1,
     cautions: Sequence[str | None] = (),
+    identifier: str | None = None,
 ) -> list[tuple[Task, ...]]:
     """The test sets in their order; each direction or language once for every draw of worked examples.
 
@@ -40,6 +50,7 @@ def make_tasks(
         limit: at most so many rows of each, the first ones.
         seed: of the first draw; the others count on from it.
         cautions: for each test set, why not to rely on its scores, where there is a reason.
+        identifier: names the model that identifies languages; default the one that is there.
 
     Raises:
         EvaluationError: if there is no test set, none is called so, or there are too few examples to draw from.
@@ -54,10 +65,11 @@ def make_tasks(
             "the recipe names no test set",
             "add one under `evaluation:` with `path` and `directions`, or give a --suite",
         )
-    draws = [Draw(language, get_template(prompt), limit, seed + number) for number in range(repeats)]
+    template = get_template(prompt)
+    draws = [Draw(language, template, limit, seed + number, identifier) for number in range(repeats)]
     made = []
     for test_set, caution in zip_longest(tests, cautions):
-        for direction in _directions(test_set):
+        for direction in _directions(test_set, language):
             first = _task(test_set, direction, draws[0])
             if not only or any(pattern == first.kind or fnmatchcase(first.name, pattern) for pattern in only):
                 further = draws[1:] if test_set.shots else []
@@ -68,7 +80,9 @@ def make_tasks(
     return made
 
 
-def _directions(test_set: TestSet) -> tuple[str, ...]:
+def _directions(test_set: TestSet, learned: str) -> tuple[str, ...]:
+    if isinstance(test_set, ConsistencySet):
+        return scenarios(test_set, learned)
     return test_set.directions if isinstance(test_set, TranslationSet | WordsSet) else ("",)
 
 
@@ -82,5 +96,7 @@ def _task(test_set: TestSet, direction: str, draw: Draw) -> Task:
             return sentiment_task(test_set, draw)
         case MultipleChoiceSet():
             return multiple_choice_task(test_set, draw)
+        case ConsistencySet():
+            return consistency_task(test_set, direction, draw)
         case PerplexitySet():
             return perplexity_task(test_set, draw)

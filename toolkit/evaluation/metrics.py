@@ -7,14 +7,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.corpus.identifier import MAX_CHARACTERS, is_language
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.bootstrap import RESAMPLES, SEED
-from toolkit.evaluation.lm_eval_functions import is_accepted
+from toolkit.evaluation.lm_eval_functions import is_accepted, is_right
 
 # Shapes: N samples, K statistics per sample, C labels.
 
@@ -232,6 +233,57 @@ class MeanOfSamples:
 
     def score(self, sums: Sequence[float]) -> float:
         return sums[0] / sums[1]
+
+
+@dataclass(frozen=True)
+class LanguageConsistency:
+    """Share of answers whose `identified` language has one of the sample's `codes`, in percent (LinguaMap).
+
+    An answer without letters, or in which the identifier knows nothing, is in no language.
+    """
+
+    language: str  # the one asked for
+    identifier: str  # its signature
+    caution: str | None = None
+    name = "language consistency"
+    lower_is_better = False
+    in_lm_eval = ("language_consistency", "mean")
+
+    @property
+    def signature(self) -> str:
+        rules = f"id:{self.identifier}|chars:{MAX_CHARACTERS}|undecided:inconsistent|script:any"
+        return f"language_consistency|{self.language}|{rules}|lm-eval:{version('lm-eval')}|{RESAMPLED}"
+
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        return _with_ones([float(is_language(each["identified"], each["codes"])) for each in samples])
+
+    def score(self, sums: Sequence[float]) -> float:
+        return 100 * sums[0] / sums[1]
+
+
+@dataclass(frozen=True)
+class RightAnswers:
+    """Share of free answers that hold what is right, in percent; in whatever language they are."""
+
+    answers_are: Literal["number", "text", "letter"]
+    name = "accuracy"
+    lower_is_better = False
+    in_lm_eval = ("accuracy", "mean")
+
+    @property
+    def signature(self) -> str:
+        rule = {
+            "number": "last number equals",
+            "text": "holds an accepted text of either language|norm:squad",
+            "letter": "first letter standing alone equals",
+        }[self.answers_are]
+        return f"accuracy|{rule}|lm-eval:{version('lm-eval')}|{RESAMPLED}"
+
+    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
+        return _with_ones([is_right(self.answers_are, each["accepted"], each["hypothesis"]) for each in samples])
+
+    def score(self, sums: Sequence[float]) -> float:
+        return 100 * sums[0] / sums[1]
 
 
 def _with_ones(values: Sequence[float]) -> NDArray[np.float64]:

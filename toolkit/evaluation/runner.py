@@ -13,6 +13,7 @@ from toolkit.evaluation.evaluated import ADAPTED, BASE, MODELS, Draws, Evaluated
 from toolkit.evaluation.judging import JudgingReport, judge_by_comet
 from toolkit.evaluation.leaks import find_leaks, refuse_leaks
 from toolkit.evaluation.making import make_tasks
+from toolkit.evaluation.summary import complete_groups, measure_group, summarise
 from toolkit.evaluation.task import Task, write_tasks
 from toolkit.recipe import read_recipe
 from toolkit.records import EvaluationRecord
@@ -52,6 +53,7 @@ def evaluate(
     batch_size: int | None = None,
     again: bool = False,
     reuse: RunFolder | None = None,
+    identifier: str | None = None,
     report: Report | None = None,
     report_judging: JudgingReport | None = None,
 ) -> list[EvaluationRecord]:
@@ -75,11 +77,12 @@ def evaluate(
         batch_size: sentences at a time; default as memory allows.
         again: compute everything anew.
         reuse: another run over the same base; what the base answered there is taken over where the task is the same.
+        identifier: fastText model that tells the language of answers, or `lid.176`; default the one that is there.
         report: called after each batch.
         report_judging: called while COMET is at work.
 
     Returns:
-        For each test set and direction the base's record and the adapted model's.
+        For each test set and direction the base's record and the adapted model's; then those of means over tasks.
 
     Raises:
         EvaluationError, CorpusError: if a test set is missing, unusable, or was trained on; or COMET is missing, and
@@ -107,6 +110,7 @@ def evaluate(
                 limit=limit,
                 seed=seed,
                 repeats=repeats,
+                identifier=identifier,
                 cautions=[leak.words if leak else None for leak in leaks],
             )
         )
@@ -142,6 +146,11 @@ def _score(
         records.append(evaluated.score(BASE, draws))
         measured = {other.name: other.measured(ADAPTED, theirs[index]) or {} for other, theirs in others}
         records.append(evaluated.score(ADAPTED, draws, measured))
+    groups = [(other, complete_groups(theirs)) for other, theirs in others]
+    for index, members in enumerate(complete_groups(tests)):
+        records.append(summarise(evaluated, BASE, members))
+        means = {other.name: measure_group(other, ADAPTED, theirs[index]) for other, theirs in groups}
+        records.append(summarise(evaluated, ADAPTED, members, means))
     return records
 
 

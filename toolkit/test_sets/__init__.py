@@ -1,6 +1,7 @@
 """Test sets: what a recipe says of them, and their rows, read and checked."""
 
 from toolkit.test_sets.kinds import (
+    ConsistencySet,
     MultipleChoiceSet,
     PerplexitySet,
     SentimentSet,
@@ -8,9 +9,11 @@ from toolkit.test_sets.kinds import (
     TranslationSet,
     WordsSet,
 )
-from toolkit.test_sets.reading import letter, read_examples, read_rows, sentences
+from toolkit.test_sets.options import letter
+from toolkit.test_sets.reading import read_examples, read_rows, sentences
 
 __all__ = [
+    "ConsistencySet",
     "MultipleChoiceSet",
     "PerplexitySet",
     "SentimentSet",

@@ -48,7 +48,7 @@ class _TestSet(Place):
     def examples(self) -> Place | None:
         """Where the worked examples come from; None where there are none, or they are other rows of the test set."""
         if self.shots_path:
-            return Place(path=self.shots_path)
+            return self.file_beside(self.shots_path)
         if self.shots_split:
             return Place(hub=self.hub, config=self.config, split=self.shots_split, revision=self.revision)
         return None
@@ -160,6 +160,68 @@ class PerplexitySet(_OfOneLanguage):
     shots: Literal[0] = Field(default=0, description="text is read as it is")
 
 
+class ConsistencySet(_OfOneLanguage):
+    """The same questions in a language and in English; scored with language consistency and accuracy.
+
+    Instruction and question come in either language, which makes four scenarios (LinguaMap, arXiv 2601.20009); the
+    answer is always asked for in the one language. Without the questions in English there are two.
+    """
+
+    kind: Literal["consistency"]
+    answers_are: Literal["number", "text", "letter"] = Field(
+        description="what is right: the last number (MGSM), a text (XQuAD), or the letter of an option (MMLU)"
+    )
+    question: str = Field(default="question", description="column of the question")
+    passage: str | None = Field(default=None, description="column of a text that the question is about")
+    options: str | tuple[str, ...] | None = Field(
+        default=None, description="letter: column that holds a list of options, or one column for each"
+    )
+    answer: str = Field(
+        default="answer", description="column of the right answer; a text may be a list of accepted ones"
+    )
+    first: Literal[0, 1] = Field(default=0, description="letter: number of the first option, where answers are numbers")
+    english: dict[str, str] = Field(
+        default_factory=dict,
+        description="where both languages are in one table, columns of the English, {question: en}",
+    )
+    english_path: str | None = Field(default=None, description="file with the same questions and columns in English")
+    english_config: str | None = Field(default=None, description="hub: configuration that has them in English")
+    key: str | None = Field(default=None, description="column by which the two belong together; default their order")
+    instructions: dict[str, str] = Field(
+        default_factory=dict, description="your own wording, {jav: ...}; in the English one, {language} names the other"
+    )
+    shots: Literal[0] = Field(default=0, description="questions are asked without examples")
+    max_new_tokens: int = Field(default=128, ge=1, description="longest answer, in tokens")
+
+    @model_validator(mode="after")
+    def _english_is_in_one_place(self) -> Self:
+        if sum(map(bool, (self.english, self.english_path, self.english_config))) > 1:
+            raise ValueError("the English questions are in `english`, `english_path` or `english_config`: name one")
+        if self.english_path and self.hub:
+            raise ValueError("english_path is for files; of a data set on the Hub, name english_config")
+        if self.english_config and not self.hub:
+            raise ValueError("english_config is for data sets on the Hub; name a file with english_path")
+        if self.key and not (self.english_path or self.english_config):
+            raise ValueError("`key` joins two places; name english_path or english_config too")
+        needed = {"question", *(["passage"] if self.passage else []), *(["options"] if self.options else [])}
+        if self.english and set(self.english) - {"answer"} != needed:
+            raise ValueError(f"`english` must name the columns of {', '.join(sorted(needed))}, and may name `answer`")
+        if (self.options is None) == (self.answers_are == "letter"):
+            raise ValueError("`options` are needed where answers are letters, and only there")
+        if "{language}" not in self.instructions.get("eng", "{language}"):
+            raise ValueError("an instruction in English must say {language}: it asks for an answer in that language")
+        return self
+
+    @property
+    def english_place(self) -> Place | None:
+        """Where the same questions are in English, if that is a place of its own."""
+        if self.english_path:
+            return self.file_beside(self.english_path)
+        if self.english_config:
+            return Place(hub=self.hub, config=self.english_config, split=self.split, revision=self.revision)
+        return None
+
+
 def _kind_of(value: Any) -> str:
     kind = value.get("kind", "translation") if isinstance(value, dict) else getattr(value, "kind", "translation")
     return str(kind)
@@ -170,6 +232,7 @@ TestSet: TypeAlias = Annotated[
     | Annotated[WordsSet, Tag("words")]
     | Annotated[SentimentSet, Tag("sentiment")]
     | Annotated[MultipleChoiceSet, Tag("multiple_choice")]
+    | Annotated[ConsistencySet, Tag("consistency")]
     | Annotated[PerplexitySet, Tag("perplexity")],
     Discriminator(_kind_of),
 ]
@@ -178,5 +241,6 @@ KINDS: dict[str, type[_TestSet]] = {
     "words": WordsSet,
     "sentiment": SentimentSet,
     "multiple_choice": MultipleChoiceSet,
+    "consistency": ConsistencySet,
     "perplexity": PerplexitySet,
 }

@@ -11,8 +11,10 @@ from toolkit.errors import CogsymError, CorpusError
 from toolkit.languages import parse_direction
 from toolkit.places import Place
 from toolkit.sentences import split_text
+from toolkit.test_sets.consistency import open_questions, questions_form
 from toolkit.test_sets.joining import open_joined
 from toolkit.test_sets.kinds import (
+    ConsistencySet,
     MultipleChoiceSet,
     PerplexitySet,
     SentimentSet,
@@ -20,15 +22,15 @@ from toolkit.test_sets.kinds import (
     TranslationSet,
     WordsSet,
 )
-
-MAX_OPTIONS = 10
+from toolkit.test_sets.options import read_options, right_option
 
 
 def read_rows(test_set: TestSet, direction: str | None = None) -> Rows:
     """What is scored, cleaned, with the keys of its kind.
 
     translation, words: the text under each language's code. sentiment: `text`, `label`. multiple_choice: `passage`
-    (may be empty), `question`, `options` (a tuple), `answer` (an index into it). perplexity: `text`.
+    (may be empty), `question`, `options` (a tuple), `answer` (an index into it). consistency: `question`, `passage`,
+    `options`, the same with `english_` in front (empty where there are none), `answers` (a tuple). perplexity: `text`.
 
     Args:
         direction: of translation and words, e.g. `eng>jav`.
@@ -52,6 +54,10 @@ def sentences(test_set: TestSet) -> Iterator[str]:
         rows = collect(_open(test_set, test_set, languages), pairs_form(test_set.where, languages, test_set.columns))
         yield from (text for row in rows.rows for text in row.values())
         return
+    if isinstance(test_set, ConsistencySet):
+        rows = read_rows(test_set)
+        yield from (row[key] for row in rows.rows for key in ("question", "english_question") if row[key])
+        return
     key = "question" if isinstance(test_set, MultipleChoiceSet) else "text"
     for row in read_rows(test_set).rows:
         yield row[key]
@@ -74,6 +80,8 @@ def _open(test_set: TestSet, place: Place, languages: Sequence[str]) -> Table:
             raise CorpusError(f"{place.where}: no configuration is named for {missing[0]}", "add it under `configs:`")
         configs = {code: config for code, config in test_set.configs.items() if code in languages}
         return open_joined(place, configs, key=test_set.joined_by, text=test_set.text)
+    if isinstance(test_set, ConsistencySet):
+        return open_questions(test_set)
     return open_place(place, TEXT_SUFFIXES if isinstance(test_set, PerplexitySet) else TABLE_SUFFIXES)
 
 
@@ -86,6 +94,8 @@ def _form(test_set: TestSet, place: Place, direction: str | None) -> Form:
         return _labelled_form(test_set)
     if isinstance(test_set, MultipleChoiceSet):
         return _options_form(test_set)
+    if isinstance(test_set, ConsistencySet):
+        return questions_form(test_set)
     return text_form(test_set.text)
 
 
@@ -105,12 +115,14 @@ def _options_form(test_set: MultipleChoiceSet) -> Form:
     passage = () if test_set.passage is None else (test_set.passage,)
 
     def clean_row(row: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
-        options = _options(row.get(test_set.options) if isinstance(test_set.options, str) else [*map(row.get, columns)])
+        options = read_options(
+            row.get(test_set.options) if isinstance(test_set.options, str) else [*map(row.get, columns)]
+        )
         values = {
             "passage": compose(row.get(test_set.passage)) if test_set.passage else "",
             "question": compose(row.get(test_set.question)),
             "options": options,
-            "answer": _index(clean(row.get(test_set.answer)), len(options), test_set.first),
+            "answer": right_option(clean(row.get(test_set.answer)), len(options), test_set.first),
         }
         return values, None if values["question"] else "empty question"
 
@@ -118,32 +130,3 @@ def _options_form(test_set: MultipleChoiceSet) -> Form:
 
 
 _OPTION_KEYS = ("passage", "question", "options", "answer")
-
-
-def _options(cells: Any) -> tuple[str, ...]:
-    """Options without the letters that some files write in front of them."""
-    if not isinstance(cells, list | tuple) or not 2 <= len(cells) <= MAX_OPTIONS:
-        raise ValueError(f"options must be a list of 2 to {MAX_OPTIONS}, not {str(cells)[:60]!r}")
-    texts = [clean(cell) for cell in cells]
-    marked = [text[:1].upper() == letter(index) and text[1:2] in (".", ")") for index, text in enumerate(texts)]
-    if all(marked):
-        texts = [text[2:].strip() for text in texts]
-    if not all(texts):
-        raise ValueError(f"option {letter(texts.index(''))} is empty")
-    return tuple(texts)
-
-
-def _index(answer: str, options: int, first: int) -> int:
-    """Which option is right, counted from 0."""
-    if answer.isdecimal():
-        index = int(answer) - first
-    else:
-        index = ord(answer.upper()) - ord("A") if len(answer) == 1 and answer.isascii() else -1
-    if not 0 <= index < options:
-        raise ValueError(f"answer '{answer}' is none of {options} options; write a letter, or a number from {first} on")
-    return index
-
-
-def letter(index: int) -> str:
-    """The letter of an option: A for 0."""
-    return chr(ord("A") + index)

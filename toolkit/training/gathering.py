@@ -9,7 +9,7 @@ from typing import Literal
 
 from toolkit.corpus import Form, Table, comparable, instructions_form, open_place, pairs_form, text_form
 from toolkit.corpus.digests import Digests, digest
-from toolkit.corpus.identification import SAMPLE_ROWS, can_identify, identify
+from toolkit.corpus.identification import SAMPLE_ROWS, can_identify, get_identifier, identify
 from toolkit.corpus.rows import nothing_left
 from toolkit.corpus.shelf import Shelf
 from toolkit.corpus.table import INSTRUCTION_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
@@ -188,9 +188,10 @@ class _Reader:
         """Per language, what language identification makes of rows spread evenly over the source."""
         if not can_identify():
             return
+        identifier = get_identifier()
         numbers = range(0, len(rows), -(-len(rows) // SAMPLE_ROWS))
         for language in self.languages:
-            yield identify((rows[number][self.key_of(language)] for number in numbers), language)
+            yield identify((rows[number][self.key_of(language)] for number in numbers), language, identifier)
 
 
 def source_directions(source: DataSource) -> tuple[Direction, ...]:
