@@ -211,9 +211,24 @@ def test_a_run_folder_of_another_recipe_is_not_taken_for_the_point(recipe: Recip
     other = make_recipe(recipe.model_dump(exclude_unset=True) | {"select": "cogsym:2", "max_steps": 2})
     train_delta(prepare(other, tmp_path / "out" / "cogsym-2.seed0"))
     sweep = planned("budgets", recipe, select=("cogsym",), budgets=("2",), full=False)
-    (tmp_path / "out" / "sweep.json").unlink(missing_ok=True)
-    with pytest.raises(OutputError, match="no sweep"):
+    with pytest.raises(OutputError, match="was made from another recipe: max_steps was 2, is 4"):
         run_sweep(sweep, tmp_path / "out")
+
+
+def test_a_run_folder_of_the_same_recipe_is_taken_for_the_point_and_anything_else_is_not(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    sweep = planned("budgets", recipe, select=("cogsym",), budgets=("2",), full=False)
+    out = tmp_path / "out"
+    train_delta(prepare(sweep.points[0].recipe, out / "cogsym-2.seed0"))
+    before = (out / "cogsym-2.seed0" / "delta.safetensors").stat().st_mtime_ns
+    (out / "letters").mkdir()
+    with pytest.raises(OutputError, match="holds letters, which is no part of this sweep"):
+        run_sweep(sweep, out)
+    (out / "letters").rmdir()
+    record = run_sweep(sweep, out)
+    assert [point.state for point in record.points] == ["done"]
+    assert (out / "cogsym-2.seed0" / "delta.safetensors").stat().st_mtime_ns == before
 
 
 def test_a_point_that_fails_is_reported_and_the_others_go_on(

@@ -56,13 +56,15 @@ _OTHERS = (Look(PURPLE, "D"), Look(OCHRE, "v"), Look(VIOLET, "P"), Look(SLATE, "
 def looks(series: Iterable[str]) -> dict[str, Look]:
     """A look for each series: the same one in every figure for what has a name; LoRA is dashed."""
     found: dict[str, Look] = {}
-    others = 0
+    spare = 0
     for name in series:
         plain = name.removesuffix(LORA)
-        look = _LOOKS.get(plain)
-        if look is None:
-            look = found.get(plain) or _OTHERS[others % len(_OTHERS)]
-            others += plain not in found
+        look = found.get(plain) or _LOOKS.get(plain.partition(":")[0])
+        others_found = [other for key, other in found.items() if key.removesuffix(LORA) != plain]
+        taken = look is not None and look.marker in {other.marker for other in others_found}
+        if look is None or taken:
+            look = _OTHERS[spare % len(_OTHERS)]
+            spare += 1
         found[name] = Look(look.colour, look.marker, dashed=plain != name)
     return found
 

@@ -112,8 +112,12 @@ def _begin(sweep: Sweep, folder: SweepFolder) -> SweepRecord:
     )
     if folder.record.is_file():
         record = _continued(record, folder.read(), folder.root)
-    elif folder.root.exists() and any(folder.root.iterdir()):
-        raise OutputError(f"{folder.root} holds something that is no sweep", "choose another folder")
+    elif folder.root.exists():
+        others = sorted({path.name for path in folder.root.iterdir()} - {point.name for point in sweep.points})
+        if others:
+            raise OutputError(
+                f"{folder.root} holds {others[0]}, which is no part of this sweep", "choose another folder with --out"
+            )
     for point in sweep.points:
         _refuse_another_recipe(point, folder.run(point.name))
     return record

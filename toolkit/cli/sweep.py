@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
@@ -234,7 +235,7 @@ def _print_points(sweep: Sweep, layout: Any, to: Path | None, *, as_json: bool, 
     from toolkit.analysis import outline, selection_of
     from toolkit.selection import describe_layers
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for point, trained in outline(sweep, to or Path()):
         selection = selection_of(point, layout)
         rows.append(
@@ -264,7 +265,11 @@ def _print_points(sweep: Sweep, layout: Any, to: Path | None, *, as_json: bool, 
         table.add_row(escape(str(row["name"])), str(row["layers"] or ""), weights, share, note)
     err.print(table)
     left = sum(not row["trained"] for row in rows)
-    err.print(f"{len(rows)} runs, {left} of them to train", style="dim")
+    weights = sum(
+        (row["trained_weights"] or layout.n_weights) * (1 + len(point.snapshots))
+        for row, point in zip(rows, sweep.points, strict=True)
+    )
+    err.print(f"{len(rows)} runs, {left} of them to train; all deltas take at most {decimal(2 * weights)}", style="dim")
 
 
 @contextmanager
