@@ -309,6 +309,16 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_weights(recipe: Recipe, tmp
     assert same[0] == same[1]
 
 
+def test_methods_show_the_layers_that_each_chose(recipe: Recipe, tmp_path: Path) -> None:
+    sweep = planned("methods", recipe, select=("cogsym", "fisher", "alpha"), budget="2", full=False)
+    record = run_sweep(sweep, tmp_path / "out")
+    assert [point.state for point in record.points] == ["done"] * 3
+    shown = "\n".join(ElementTree.parse(tmp_path / "out" / "figures" / "layers.svg").getroot().itertext())
+    assert "fisher" in shown
+    assert "decoder layer" in shown
+    assert "figures/layers.png" in (tmp_path / "out" / "sweep.md").read_text(encoding="utf-8")
+
+
 def test_over_time_each_snapshot_is_the_run_that_stopped_there(recipe: Recipe, tiny_base: Path, tmp_path: Path) -> None:
     from toolkit.pretrained import from_pretrained
 

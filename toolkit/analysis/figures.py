@@ -11,7 +11,7 @@ from toolkit.analysis.charts import draw_bars, draw_chosen_layers, draw_columns,
 from toolkit.analysis.points import is_reference
 from toolkit.analysis.record import SweepFolder, SweepRecord
 from toolkit.analysis.scores import Panel, has_seeds
-from toolkit.analysis.style import canvas, footer, literal, looks, plain_axes, save, slug, title
+from toolkit.analysis.style import canvas, footer, literal, looks, plain_axes, save, slug, spread_panels, title
 from toolkit.records import SelectionInfo
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def _line_figure(record: SweepRecord, panels: Sequence[Panel], series: Sequence[
 
 def _bar_figure(panels: Sequence[Panel], series: Sequence[str]) -> Figure:
     figure, grid = _panels(panels, 0.6 + BAR_HEIGHT * len(series), sharey=False)
+    spread_panels(figure)
     for index, panel in enumerate(panels):
         _frame(grid[index], panel, panels, grid="x")
         draw_bars(grid[index], panel, series, looks(series), top=score_top(panels), first=index % COLUMNS == 0)
@@ -152,7 +153,7 @@ def _facts(record: SweepRecord, panels: Sequence[Panel]) -> list[str]:
     )
     dotted = ", ".join(["base", *dict.fromkeys(name for panel in panels for name in panel.references)])
     sentences = [f"Base: {record.base.id}. Tested on {tested}; {spread}. Dotted lines: {dotted}."]
-    sentences += [f"{panels[0].metric}: {signature}" for signature in dict.fromkeys(p.signature for p in panels)]
+    sentences += dict.fromkeys(panel.signature for panel in panels)
     width = FOOTER_CHARACTERS * _shape(panels)[0]
     return [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
 

@@ -105,6 +105,13 @@ def footer(figure: Figure, lines: Sequence[str]) -> None:
     figure.supxlabel(literal("\n".join(lines)), color=INK, fontsize=SMALL, x=0.01, ha="left")
 
 
+def spread_panels(figure: Figure) -> None:
+    """Keep panels far enough apart that a number at the edge of one is not taken for the next one's."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(wspace=0.08)  # type: ignore[call-arg]
+
+
 def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], panel_inches: float) -> None:
     """Write each text at the right edge of the panel at its height, moved apart where two would overlap.
 
