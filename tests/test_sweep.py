@@ -18,12 +18,14 @@ from safetensors.torch import load_file
 from sweeps import STEPS, planned, recipe_file, sweep_recipe
 
 from toolkit.adaptation import prepare, train_delta
-from toolkit.analysis import SweepFolder, run_sweep
+from toolkit.analysis import SweepFolder, Variation, plan_sweep, run_sweep
 from toolkit.errors import CogsymError, OutputError, RecipeError, SelectionError, TrainingError, TrainingStopped
 from toolkit.recipe import Recipe, make_recipe
 from toolkit.run_folder import RunFolder
+from toolkit.selection import read_layout
 
 Run = Callable[..., Any]
+VARIATION = Variation(select=("cogsym",), budgets=("2",))
 
 
 @pytest.fixture
@@ -58,6 +60,29 @@ def test_the_points_of_a_sweep_are_those_of_the_paper_scaled_to_the_model(
     sweep = planned(kind, recipe, **variation)
     assert [point.recipe.select for point in sweep.points] == selections
     assert len({point.name for point in sweep.points}) == len(sweep.points)
+
+
+def test_other_test_sets_are_measured_anew_and_finished_runs_are_not_touched(
+    finished: tuple[Recipe, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from toolkit.analysis import sweep as room
+
+    chosen, done = finished
+    out = tmp_path / "out"
+    shutil.copytree(done, out)
+    monkeypatch.setattr(room, "train_delta", lambda *_, **__: pytest.fail("trained again"))
+    seen: list[str] = []
+    same = planned("budgets", chosen, select=("cogsym",), budgets=("2",))
+    run_sweep(same, out, report=lambda step: seen.append(step.point))
+    assert not seen
+    fewer = plan_sweep("budgets", chosen, read_layout(Path(chosen.base)), VARIATION, limit=2)
+    run_sweep(fewer, out, report=lambda step: seen.append(step.point))
+    assert set(seen) == {"cogsym-2.seed0", "front-2.seed0", "full.seed0"}  # the point of an earlier command, too
+    rows = list(csv.DictReader((out / "scores.csv").open(encoding="utf-8")))
+    assert {row["n"] for row in rows} == {"2"}
+    assert {row["series"] for row in rows} == {"base", "full", "cogsym", "front"}
 
 
 def test_orders_seeds_and_methods_multiply_and_are_named_by_what_they_train(recipe: Recipe) -> None:

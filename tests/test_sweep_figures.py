@@ -58,7 +58,7 @@ def record(kind: str) -> SweepRecord:
         for x in (0, 2)
     )
     points = points if kind == "positions" else ()
-    return SweepRecord(kind=kind, language="jav", base=BASE, recipe={}, data={}, points=points)  # type: ignore[arg-type]
+    return SweepRecord(kind=kind, language="jav", base=BASE, recipe={}, data={}, tests={}, points=points)  # type: ignore[arg-type]
 
 
 def texts(svg: Path) -> str:

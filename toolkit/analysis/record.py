@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +39,7 @@ class SweepRecord(Record):
     base: BaseInfo
     recipe: dict[str, Any] = Field(description="every field of the recipe, local paths reduced to file names")
     data: dict[str, str] = Field(description="sha256 of each training file")
+    tests: dict[str, str] = Field(description="sha256 of each test file")
     limit: int | None = Field(default=None, description="sentences per test set, at most")
     points: tuple[PointRecord, ...]
 
@@ -85,3 +87,10 @@ class SweepFolder:
         if not self.record.is_file():
             raise OutputError(f"{self.root} holds no sweep", "start one: cogsym sweep budgets --recipe R --out FOLDER")
         return SweepRecord.read(self.record)
+
+
+def measured(point: PointRecord, run: RunFolder) -> Iterator[tuple[int | None, RunFolder]]:
+    """The run folders whose scores belong to a point, each with its place on the axis: snapshots, then the run."""
+    for step in point.snapshots:
+        yield step, run.snapshot(step)
+    yield point.x, run

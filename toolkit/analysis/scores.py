@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from toolkit.analysis.points import is_reference
-from toolkit.analysis.record import PointRecord, SweepFolder, SweepRecord
-from toolkit.analysis.sweep import measured
+from toolkit.analysis.record import PointRecord, SweepFolder, SweepRecord, measured
 from toolkit.errors import LanguageError
 from toolkit.evaluation import Row, comparison_table
 from toolkit.languages import get_language, parse_direction
