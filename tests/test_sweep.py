@@ -19,7 +19,15 @@ from sweeps import STEPS, planned, recipe_file, sweep_recipe
 
 from toolkit.adaptation import prepare, train_delta
 from toolkit.analysis import SweepFolder, Variation, plan_sweep, run_sweep
-from toolkit.errors import CogsymError, OutputError, RecipeError, SelectionError, TrainingError, TrainingStopped
+from toolkit.errors import (
+    CogsymError,
+    CorpusError,
+    OutputError,
+    RecipeError,
+    SelectionError,
+    TrainingError,
+    TrainingStopped,
+)
 from toolkit.recipe import Recipe, make_recipe
 from toolkit.run_folder import RunFolder
 from toolkit.selection import read_layout
@@ -129,6 +137,8 @@ def test_a_sweep_needs_test_sets_and_over_time_a_number_of_steps(recipe: Recipe)
         planned("budgets", recipe.model_copy(update={"evaluation": ()}))
     with pytest.raises(RecipeError, match="counts in epochs"):
         planned("time", recipe.model_copy(update={"max_steps": None}))
+    with pytest.raises(RecipeError, match="no step is alike"):
+        planned("time", recipe.model_copy(update={"order": "front_then_rear"}))
 
 
 def test_each_point_is_a_run_folder_with_scores_and_nothing_that_is_not_needed(finished: tuple[Recipe, Path]) -> None:
@@ -254,6 +264,15 @@ def test_a_run_folder_of_the_same_recipe_is_taken_for_the_point_and_anything_els
     record = run_sweep(sweep, out)
     assert [point.state for point in record.points] == ["done"]
     assert (out / "cogsym-2.seed0" / "delta.safetensors").stat().st_mtime_ns == before
+
+
+def test_data_that_cannot_be_used_are_told_once_and_not_for_every_point(recipe: Recipe, tmp_path: Path) -> None:
+    held_out = Path(recipe.evaluation[0].path)
+    rows = Path(recipe.data[0].path or "").read_text(encoding="utf-8").splitlines()
+    held_out.write_text("\n".join(rows[:4]) + "\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="share"):
+        run_sweep(planned("budgets", recipe, budgets=("2",)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_point_that_fails_is_reported_and_the_others_go_on(

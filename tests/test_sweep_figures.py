@@ -80,7 +80,16 @@ def test_a_figure_names_series_axes_references_size_and_signature(
 ) -> None:
     png, svg = style.save(draw_scores(record(kind), panels(places)), tmp_path, kind)
     shown = texts(svg)
-    common = ("English → Javanese", "xxx>yyy", "known before", "base", "full", "chrF++", "200 sentences", SIGNATURE)
+    common = (
+        "English → Javanese",
+        "xxx>yyy",
+        "known before",
+        "base",
+        "full",
+        "chrF++",
+        "phrases (n = 200), 2-shot",
+        SIGNATURE,
+    )
     for label in (*labels, *common):
         assert label in shown
     assert png.stat().st_size > 10_000

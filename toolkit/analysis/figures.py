@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from toolkit.analysis.charts import draw_bars, draw_chosen_layers, draw_columns, draw_lines, draw_strip, score_top
 from toolkit.analysis.points import is_reference
 from toolkit.analysis.record import SweepFolder, SweepRecord
-from toolkit.analysis.scores import Panel, has_seeds
+from toolkit.analysis.scores import Panel, has_seeds, test_sets
 from toolkit.analysis.style import canvas, footer, literal, looks, plain_axes, save, slug, spread_panels, title
 from toolkit.records import SelectionInfo
 
@@ -140,8 +140,7 @@ def _frame(axes: Axes, panel: Panel, panels: Sequence[Panel], *, grid: str) -> N
 
 def _facts(record: SweepRecord, panels: Sequence[Panel]) -> list[str]:
     """What a reader needs besides the axes."""
-    sizes = {panel.dataset: panel.n for panel in panels}
-    tested = ", ".join(f"{name}, {n:,} sentences per direction" for name, n in sizes.items())
+    tested = test_sets(panels)
     shots = {panel.shots for panel in panels} - {0}
     if shots:
         tested += f", {max(shots)}-shot"

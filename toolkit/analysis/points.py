@@ -44,7 +44,6 @@ class Sweep:
 
     kind: Kind
     recipe: Recipe
-    n_layers: int
     points: tuple[Point, ...]
     limit: int | None = None  # sentences per test set
 
@@ -96,7 +95,7 @@ def plan_sweep(
                 points.setdefault(point.name, point)
     for point in points.values():
         _check(point, layout)
-    return Sweep(kind, recipe, layout.n_layers, tuple(points.values()), limit)
+    return Sweep(kind, recipe, tuple(points.values()), limit)
 
 
 def selection_of(point: Point, layout: ModelLayout) -> SelectionInfo | None:
@@ -182,6 +181,11 @@ def _order(recipe: Recipe, layout: ModelLayout, wanted: Variation) -> Iterator[_
 
 def _time(recipe: Recipe, layout: ModelLayout, wanted: Variation) -> Iterator[_Varied]:
     """Figure 4: the same runs, measured again and again while they train."""
+    if recipe.order != "together":
+        raise RecipeError(
+            f"`order: {recipe.order}` trains one end after the other, each for all steps, so that no step is alike",
+            "write `order: together`, or compare orders: cogsym sweep order",
+        )
     snapshots = _snapshot_steps(recipe, wanted.steps)
     selections = wanted.select or tuple(f"{name}:25%" for name in REGIONS)
     names = [select.partition(":")[0] for select in selections]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolkit.analysis.points import is_reference
 from toolkit.analysis.record import SweepFolder, SweepRecord
-from toolkit.analysis.scores import Mark, Panel, as_csv, has_seeds, read_panels
+from toolkit.analysis.scores import Mark, Panel, as_csv, has_seeds, read_panels, test_sets
 from toolkit.errors import EvaluationError
 
 HEADINGS = {
@@ -89,12 +89,11 @@ def _markdown(folder: SweepFolder, record: SweepRecord, panels: Sequence[Panel],
 
 def _summary(record: SweepRecord, panels: Sequence[Panel]) -> str:
     spread = "means over seeds [lowest, highest]" if has_seeds(panels) else "one seed, 95% bootstrap intervals"
-    tested = "; ".join(f"{name}, {n:,} sentences" for name, n in dict.fromkeys((p.dataset, p.n) for p in panels))
     seeds = sorted({point.seed for point in record.done})
     return (
         f"Base `{record.base.id}` ({record.base.n_layers} layers), language `{record.language}`; "
         f"{len(record.done)} of {len(record.points)} runs are done; seeds {', '.join(map(str, seeds))}. "
-        f"Tested on: {tested} per direction. Scores: {spread}.\n\n"
+        f"Tested on {test_sets(panels)}. Scores: {spread}.\n\n"
         "Each run has a folder of its own beside this file, with its recipe, delta and records; "
         "`scores.csv` holds the numbers of the figures."
     )

@@ -103,6 +103,18 @@ def read_panels(folder: SweepFolder, record: SweepRecord) -> list[Panel]:
     return [_panel(rows[key], gathered[key], record.points) for key in keys]
 
 
+def test_sets(panels: Iterable[Panel]) -> str:
+    """The names of the test sets, each with its number of items."""
+    sizes: dict[str, set[int]] = {}
+    for panel in panels:
+        sizes.setdefault(panel.dataset, set()).add(panel.n)
+    return ", ".join(f"{name} (n = {' to '.join(f'{n:,}' for n in _ends(found))})" for name, found in sizes.items())
+
+
+def _ends(numbers: set[int]) -> list[int]:
+    return sorted({min(numbers), max(numbers)})
+
+
 def has_seeds(panels: Iterable[Panel]) -> bool:
     """Whether any place was trained with more than one seed."""
     marks = (

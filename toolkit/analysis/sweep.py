@@ -47,9 +47,11 @@ def run_sweep(sweep: Sweep, out: Path, *, force: bool = False, report: Report | 
 
     Raises:
         OutputError: if `out` holds another sweep, or a run folder that was made from another recipe.
+        CorpusError: if data or test sets cannot be used.
         TrainingStopped: if the person who started it stopped it.
     """
     from toolkit.analysis.report import can_be_drawn, write_report
+    from toolkit.training import mix
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise TrainingError(
@@ -58,6 +60,8 @@ def run_sweep(sweep: Sweep, out: Path, *, force: bool = False, report: Report | 
         )
     folder = SweepFolder(out)
     sweep, begun = begin(sweep, folder)
+    if not all(_is_trained(point, folder.run(point.name)) for point in sweep.points):
+        mix(sweep.recipe)  # what is wrong with the data is wrong for every point: it is told once, and now
     record = begun
     record.write(folder.record)
     try:
