@@ -92,6 +92,12 @@ def test_other_test_sets_are_measured_anew_and_finished_runs_are_not_touched(
     assert {row["n"] for row in rows} == {"2"}
     assert {row["series"] for row in rows} == {"base", "full", "cogsym", "front"}
 
+    (test,) = chosen.evaluation
+    one = chosen.model_copy(update={"evaluation": (test.model_copy(update={"directions": ("eng>jav",)}),)})
+    run_sweep(planned("budgets", one, select=("cogsym",), budgets=("2",)), out)
+    rows = list(csv.DictReader((out / "scores.csv").open(encoding="utf-8")))
+    assert {row["direction"] for row in rows} == {"eng>jav"}
+
 
 def test_orders_seeds_and_methods_multiply_and_are_named_by_what_they_train(recipe: Recipe) -> None:
     sweep = planned("order", recipe, seeds=(0, 1), methods=("weights", "lora"))
@@ -353,10 +359,16 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_weights(recipe: Recipe, tmp
     assert same[0] == same[1]
 
 
-def test_methods_show_the_layers_that_each_chose(recipe: Recipe, tmp_path: Path) -> None:
-    sweep = planned("methods", recipe, select=("cogsym", "fisher", "alpha"), budget="2", full=False)
+def test_methods_show_the_layers_that_each_chose_and_the_spread_over_seeds(recipe: Recipe, tmp_path: Path) -> None:
+    sweep = planned("methods", recipe, select=("fisher", "alpha"), budget="2", seeds=(0, 1), full=False)
     record = run_sweep(sweep, tmp_path / "out")
-    assert [point.state for point in record.points] == ["done"] * 3
+    assert [point.state for point in record.points] == ["done"] * 4
+    rows = list(csv.DictReader((tmp_path / "out" / "scores.csv").open(encoding="utf-8")))
+    row = next(row for row in rows if row["series"] == "fisher")
+    values = [float(value) for value in row["values"].split()]
+    assert row["seeds"] == "0 1"
+    assert (float(row["low"]), float(row["high"])) == (min(values), max(values))
+    assert float(row["mean"]) == pytest.approx(sum(values) / 2)
     shown = "\n".join(ElementTree.parse(tmp_path / "out" / "figures" / "layers.svg").getroot().itertext())
     assert "fisher" in shown
     assert "decoder layer" in shown

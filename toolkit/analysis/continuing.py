@@ -102,7 +102,9 @@ def _continued(sweep: Sweep, now: SweepRecord, folder: SweepFolder) -> tuple[Swe
     for point in map(planned, sweep.points):
         done = earlier.get(point.name)
         if done is not None:
-            point = point.model_copy(update={"seconds": done.seconds, "state": "done" if valid else "planned"})
+            point = point.model_copy(
+                update={"seconds": done.seconds, **({"state": "done", "tasks": done.tasks} if valid else {})}
+            )
         points.append(point)
     return sweep, now.model_copy(update={"points": tuple(points)})
 

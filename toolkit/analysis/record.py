@@ -26,6 +26,7 @@ class PointRecord(Record):
     order: str
     seed: int
     snapshots: tuple[int, ...] = Field(default=(), description="steps whose weights were kept in `step-N/`")
+    tasks: tuple[str, ...] = Field(default=(), description="what it was measured on, as its evaluation records name it")
     state: Literal["planned", "done", "failed"] = "planned"
     error: str | None = Field(default=None, description="what stopped it, where it failed")
     seconds: float | None = Field(default=None, description="training and evaluation, in the session that finished it")

@@ -92,7 +92,9 @@ def read_panels(folder: SweepFolder, record: SweepRecord) -> list[Panel]:
     gathered: dict[tuple[str, ...], dict[tuple[str, int | None], _Gathered]] = {}
     for point in record.done:
         for x, run in measured(point, folder.run(point.name)):
-            for row in comparison_table(run.read_evaluations()):
+            # A run keeps the records of test sets that its recipe no longer names.
+            records = [each for each in run.read_evaluations() if each.task in point.tasks]
+            for row in comparison_table(records):
                 if ADAPTED not in row.scores:
                     continue
                 key = (row.dataset, row.direction, row.metric, row.signature, row.data_fingerprint, str(row.shots))

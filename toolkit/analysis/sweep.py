@@ -99,7 +99,7 @@ def _advance(
         changes: dict[str, Any]
         started, new = time.monotonic(), not _is_trained(point, run)
         try:
-            _do(point, run, sweep.limit, reuse, force, clock)
+            tasks = _do(point, run, sweep.limit, reuse, force, clock)
         except TrainingStopped as stopped:
             raise TrainingStopped(
                 f"{point.name}: {stopped.message}", "the same command goes on from there; finished points are kept"
@@ -108,7 +108,7 @@ def _advance(
             changes = {"state": "failed", "error": str(failure)}
         else:
             reuse = run  # it holds what the base answers now
-            changes = {"state": "done", "error": None}
+            changes = {"state": "done", "error": None, "tasks": tasks}
             if new:
                 changes["seconds"] = round(time.monotonic() - started, 1)
         clock.finished(point)
@@ -117,14 +117,21 @@ def _advance(
         yield record
 
 
-def _do(point: Point, run: RunFolder, limit: int | None, reuse: RunFolder | None, force: bool, clock: _Clock) -> None:
-    """Train one point where that is not done, and evaluate it; both go on where they stopped."""
+def _do(
+    point: Point, run: RunFolder, limit: int | None, reuse: RunFolder | None, force: bool, clock: _Clock
+) -> tuple[str, ...]:
+    """Train one point where that is not done, and evaluate it; both go on where they stopped.
+
+    Returns:
+        The tasks that it was measured on.
+    """
     from toolkit.evaluation import evaluate
 
     if not _is_trained(point, run):
         _train(point, run, force, clock)
+    tasks: dict[str, None] = {}
     for _, each in measured(planned(point), run):
-        evaluate(
+        records = evaluate(
             each,
             recipe=point.recipe,
             limit=limit,
@@ -133,7 +140,9 @@ def _do(point: Point, run: RunFolder, limit: int | None, reuse: RunFolder | None
                 point, "evaluating", step.sentences, step.total_sentences, f"{step.model} {step.direction}"
             ),
         )
+        tasks |= dict.fromkeys(record.task for record in records)
         reuse = reuse or each
+    return tuple(tasks)
 
 
 def _train(point: Point, run: RunFolder, force: bool, clock: _Clock) -> None:
