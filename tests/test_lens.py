@@ -15,7 +15,9 @@ from conftest import WORDS
 
 from toolkit.analysis.hidden import Decoder, last, mean, mean_after_first
 from toolkit.analysis.language_tokens import coverage, telling_tokens, words_of
-from toolkit.analysis.lens import LensRecord, read_lens, read_text, read_words
+from toolkit.analysis.lens import read_lens
+from toolkit.analysis.lens_record import LensRecord
+from toolkit.analysis.parallel_text import read_text, read_words
 from toolkit.errors import BaseModelError, CorpusError, LanguageError
 from toolkit.pretrained import from_pretrained, load_base
 from toolkit.run_folder import RunFolder

@@ -9,142 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 
 from toolkit.analysis.hidden import Decoder, last, mean, mean_after_first
 from toolkit.analysis.language_tokens import coverage, telling_tokens
-from toolkit.corpus import column_names, read_file, read_pairs
+from toolkit.analysis.lens_record import LanguageCurve, LensRecord, Model, SimilarityCurve
+from toolkit.analysis.parallel_text import ParallelText
 from toolkit.environment import package_versions
-from toolkit.errors import CorpusError, LanguageError
+from toolkit.errors import BaseModelError, CorpusError
 from toolkit.languages import Direction, get_language, parse_direction
 from toolkit.prompts import get_template
-from toolkit.records import BaseInfo, Record
 from toolkit.run_folder import RunFolder
 from toolkit.tokens import prompt_ids
 
 BATCH = 16
-DEFAULT_LIMIT = 200
 
-Model = Literal["base", "adapted"]
 Progress = Callable[[str, int, int], None]
 """Called with what is being read, how many rows of it are done, and how many there are."""
-
-
-class LanguageCurve(Record):
-    """Which language a model is about to speak, through its layers."""
-
-    model: Model
-    direction: str = Field(description="what the prompts asked for, e.g. eng>jav")
-    probability: dict[str, tuple[float, ...]] = Field(
-        description="by language, the mean over prompts of the probability of its telling tokens; embeddings first, "
-        "then each layer"
-    )
-
-
-class SimilarityCurve(Record):
-    """How alike a model holds two languages, through its layers."""
-
-    model: Model
-    languages: tuple[str, str]
-    translations: tuple[float, ...] = Field(description="mean cosine of sentences that translate each other")
-    unrelated: tuple[float, ...] = Field(description="the same of sentences that do not: each with the next row's")
-
-
-class LensRecord(Record):
-    """`lens.json`: all numbers of the figures, and what they were read from."""
-
-    base: BaseInfo
-    delta_sha256: str | None = Field(default=None, description="of the delta; None where the base was read alone")
-    trained_layers: tuple[int, ...] = ()
-    text: str = Field(description="name of the file, never a path")
-    text_fingerprint: str = Field(description="sha256 over the rows used")
-    rows: int
-    languages: tuple[str, ...]
-    prompt: str = Field(description="name of the prompt template")
-    example_prompt: str
-    telling_tokens: dict[str, int] = Field(description="tokens with which only this language's words begin")
-    coverage: dict[str, float] = Field(description="share of the sentences that begin with one of them")
-    speaks: tuple[LanguageCurve, ...]
-    alike: tuple[SimilarityCurve, ...]
-    versions: dict[str, str]
-
-    def curve(self, model: str, direction: str) -> LanguageCurve | None:
-        return next((each for each in self.speaks if (each.model, each.direction) == (model, direction)), None)
-
-    @property
-    def models(self) -> list[str]:
-        return list(dict.fromkeys(each.model for each in self.speaks))
-
-    @property
-    def directions(self) -> list[str]:
-        return list(dict.fromkeys(each.direction for each in self.speaks))
-
-
-@dataclass(frozen=True)
-class ParallelText:
-    """Rows of sentences that translate each other."""
-
-    name: str
-    fingerprint: str
-    rows: tuple[dict[str, str], ...]  # by language
-    languages: tuple[str, ...]
-
-
-def read_text(
-    path: Path,
-    *,
-    columns: Mapping[str, str] | None = None,
-    languages: Sequence[str] = (),
-    limit: int | None = DEFAULT_LIMIT,
-) -> ParallelText:
-    """The sentences to read a model on.
-
-    Args:
-        columns: column of each language, where it is not named by its code.
-        languages: codes wanted; default every column that is one, or is named in `columns`.
-        limit: at most so many rows, the first ones.
-
-    Raises:
-        CorpusError: if the file is unusable, holds fewer than two languages, or fewer than two rows.
-        LanguageError: if a language is unknown.
-    """
-    wanted = tuple(languages) or tuple(columns or ()) or tuple(name for name in column_names(path) if _is_code(name))
-    for code in wanted:
-        get_language(code)
-    if len(wanted) < 2:
-        raise CorpusError(
-            f"{path.name} has {len(wanted)} column(s) of a known language, and two are compared at least",
-            "name the columns: --columns eng=english,jav=javanese",
-        )
-    found = read_pairs(path, wanted, columns or {})
-    rows = found.rows[:limit]
-    if len(rows) < 2:
-        raise CorpusError(f"{path.name} holds {len(rows)} row, and two are needed at least", "give more sentences")
-    fingerprint = type(found)(found.name, found.keys, rows, {}).fingerprint
-    return ParallelText(path.name, fingerprint, rows, wanted)
-
-
-def read_words(path: Path, languages: Sequence[str]) -> dict[str, list[str]]:
-    """Word lists by language, from a table with a column per language; columns may be of different lengths.
-
-    Raises:
-        CorpusError: if the file is unusable, or a list is missing or empty.
-    """
-    lists: dict[str, list[str]] = {language: [] for language in languages}
-    for _, row in read_file(path).require(languages).rows:
-        for language, words in lists.items():
-            word = str(row.get(language) or "").strip()
-            words += [word] if word else []
-    empty = next((language for language, words in lists.items() if not words), None)
-    if empty is not None:
-        raise CorpusError(f"{path.name} lists no word in {empty}", "fill that column, or leave the language out")
-    return lists
 
 
 def read_lens(
@@ -176,7 +61,7 @@ def read_lens(
     from toolkit.pretrained import base_of, load_base, resolve_base
 
     if run is None and base is None:
-        raise CorpusError("which model should be read?", "give a run folder or a delta, or --base")
+        raise BaseModelError("which model should be read?", "give a run folder or a delta, or --base")
     config = run.read_config() if run is not None else None
     wanted = _directions(text, directions, config.directions if config else ())
     template = get_template(prompt or (config.prompt if config else "lines"))
@@ -226,13 +111,6 @@ def read_lens(
         alike=tuple(alike),
         versions=package_versions(),
     )
-
-
-def _is_code(name: str) -> bool:
-    try:
-        return get_language(name).code == name
-    except LanguageError:
-        return False
 
 
 def _base_id(base: str | Path | None, folder: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.analysis.lens import LensRecord
+from toolkit.analysis.lens_record import LensRecord
 from toolkit.analysis.style import (
     BLUE,
     BROWN,

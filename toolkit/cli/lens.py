@@ -13,7 +13,7 @@ from toolkit.cli.console import err, out, quiet_libraries, ranking_progress
 from toolkit.errors import CorpusError
 
 if TYPE_CHECKING:
-    from toolkit.analysis.lens import LensRecord
+    from toolkit.analysis.lens_record import LensRecord
 
 
 def lens(
@@ -50,8 +50,9 @@ def lens(
     """
     quiet_libraries()
     from toolkit.adaptation import refuse_existing
-    from toolkit.analysis.lens import read_lens, read_text, read_words
+    from toolkit.analysis.lens import read_lens
     from toolkit.analysis.lens_figures import draw_lens
+    from toolkit.analysis.parallel_text import read_text, read_words
     from toolkit.pretrained import resolve_delta
 
     refuse_existing(to)
