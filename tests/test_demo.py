@@ -73,3 +73,19 @@ def test_an_unknown_language_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert stop.value.code == 1
     assert "pocket-jav" in capsys.readouterr().err
     assert not (tmp_path / "demo").exists()
+
+
+def test_the_comparison_leaves_a_sweep_with_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from toolkit import demo
+
+    for name, value in {"QUICK_STEPS": 2, "QUICK_SENTENCES": 2, "COMPARED": ("rear:25%",)}.items():
+        monkeypatch.setattr(demo, name, value)
+    stages: list[str] = []
+    listener = SimpleNamespace(stage=lambda title, why: stages.append(title), step=lambda *_: None)
+    made = demo.run_demo(tmp_path / "demo", listener, quick=True, compare=True)
+    assert list(made.compared) == ["rear:25%", "full"]
+    assert stages[-2:] == ["Compare: train rear:25%", "Compare: train full"]  # what was trained already is not again
+    assert "cogsym:25%" in made.comparison.report.read_text(encoding="utf-8")
+    assert (made.comparison.figures / "chrf.svg").is_file()

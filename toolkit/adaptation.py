@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,23 +126,48 @@ def refuse_existing(out: Path) -> None:
 
 
 def train_delta(
-    plan: Plan, *, report: Callable[[TrainingStep], None] | None = None, resume: bool = False
+    plan: Plan,
+    *,
+    report: Callable[[TrainingStep], None] | None = None,
+    resume: bool = False,
+    snapshots: Sequence[int] = (),
 ) -> tuple[TrainingRecord, DeltaInfo]:
     """Train as planned and leave the delta, its config and the records in the run folder.
 
     The delta is found by comparing base and trained weights on disk, not by trusting the selection. Of several
     processes (`accelerate launch`), the one that leads writes, and all return the same.
+
+    Args:
+        snapshots: steps after which the delta so far is kept as well, in `step-N/`, ready to be evaluated.
     """
-    from toolkit.training import from_leader, leads, train
+    from toolkit.training import Snapshots, from_leader, leads, train
     from toolkit.training.failures import explained
 
     if leads():
         _describe(plan)
     with explained(lambda: 0):  # memory may be short before the first step
         training = train(
-            plan.recipe, plan.mixture, plan.base, plan.base_info, plan.selection, plan.run, report=report, resume=resume
+            plan.recipe,
+            plan.mixture,
+            plan.base,
+            plan.base_info,
+            plan.selection,
+            plan.run,
+            report=report,
+            resume=resume,
+            snapshots=Snapshots(snapshots, lambda step, save: _keep(plan, step, save)) if snapshots else None,
         )
     return training, from_leader(lambda: make_delta(plan))
+
+
+def _keep(plan: Plan, step: int, save: Callable[[Path], Path]) -> None:
+    """Leave the delta so far, with its config, in a run folder of its own."""
+    run = plan.run.snapshot(step)
+    shutil.rmtree(run.root, ignore_errors=True)  # of a run that was killed and comes here again
+    save(run.trained)
+    kept = replace(plan, run=run)
+    _describe(kept)
+    make_delta(kept)
 
 
 def _describe(plan: Plan) -> None:
@@ -154,11 +179,14 @@ def _describe(plan: Plan) -> None:
 
 
 def make_delta(plan: Plan) -> DeltaInfo:
-    """Compare the trained tensors with the base, write delta and config, and drop the trained tensors."""
+    """Compare the trained tensors with the base, write delta and config, and drop the trained tensors.
+
+    A run that was killed after the delta and before the config makes both again.
+    """
     from toolkit.delta import extract
 
     run = plan.run
-    info = extract(plan.base, run.trained, run.delta, base_info=plan.base_info)
+    info = extract(plan.base, run.trained, run.delta, base_info=plan.base_info, overwrite=True)
     info.write(run.delta_info)
     known = sorted({code for source in plan.mixture.sources for code in source.languages} - {plan.recipe.language})
     DeltaConfig(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from toolkit.adaptation import Plan, prepare, refuse_existing, train_delta
+from toolkit.analysis import SweepFolder
+from toolkit.errors import TrainingError
 from toolkit.recipe import Recipe, read_recipe
 from toolkit.recipes import find_recipe
 from toolkit.records import DeltaInfo, EvaluationRecord, TrainingRecord
@@ -17,7 +20,7 @@ from toolkit.run_folder import RunFolder
 if TYPE_CHECKING:
     from toolkit.translator import Translator
 
-COMPARED = ("full", "front:25%", "rear:25%", "middle:25%")
+COMPARED = ("front:25%", "rear:25%", "middle:25%")  # and full
 QUICK_STEPS, QUICK_SENTENCES = 40, 12
 
 
@@ -59,6 +62,10 @@ class Demo:
     @property
     def merged(self) -> Path:
         return self.folder / "merged"
+
+    @property
+    def comparison(self) -> SweepFolder:
+        return SweepFolder(self.folder / "compare")
 
     @property
     def recipe(self) -> Path:
@@ -163,14 +170,31 @@ def _use(demo: Demo, listener: Listener) -> None:
 
 
 def _compare(demo: Demo, recipe: Recipe, listener: Listener, quick: bool) -> None:
-    from toolkit.evaluation import evaluate
+    from toolkit.analysis import SweepStep, Variation, plan_sweep, run_sweep
+    from toolkit.selection import read_layout
 
-    for select in COMPARED:
-        listener.stage(f"Compare: train {select}", "The same data, steps and seed; only the trained layers differ.")
-        run = RunFolder(demo.folder / "compare" / select.replace(":", "-").replace("%", ""))
-        train_delta(prepare(recipe.model_copy(update={"select": select}), run.root), report=_training_report(listener))
-        limit = QUICK_SENTENCES if quick else None
-        demo.compared[select] = evaluate(run, limit=limit, reuse=demo.run, report=_evaluation_report(listener))
+    assert demo.plan is not None
+    layout = read_layout(demo.plan.base)
+    selections = (recipe.select, *COMPARED)
+    limit = QUICK_SENTENCES if quick else None
+    sweep = plan_sweep("methods", recipe, layout, Variation(select=selections), limit=limit)
+    shutil.copytree(demo.run.root, demo.comparison.run(sweep.points[0].name).root)  # trained and measured already
+    series = {point.name: point.series for point in sweep.points}
+    shown: list[str] = []
+
+    def report(step: SweepStep) -> None:
+        if step.point not in shown:
+            shown.append(step.point)
+            listener.stage(
+                f"Compare: train {series[step.point]}", "The same data, steps and seed; only the trained layers differ."
+            )
+        listener.step(step.done, step.total, f"{step.stage}, {step.note}")
+
+    record = run_sweep(sweep, demo.comparison.root, report=report)
+    for point in record.points[1:]:
+        if point.state == "failed":
+            raise TrainingError(f"{point.name}: {point.error}", "run the demo again, or without --compare")
+        demo.compared[point.series] = demo.comparison.run(point.name).read_evaluations()
 
 
 def _say(translator: Translator, text: str, direction: str, model: str | None = None) -> str:

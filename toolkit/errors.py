@@ -6,7 +6,8 @@ CogsymError
 ├── CorpusError            missing or unreadable file, wrong columns, nothing left after cleaning
 ├── SelectionError         unknown method, budget odd or larger than the model
 ├── BaseModelError         base missing, unreadable, truncated, or without the parts we need
-├── TrainingError          interrupted, out of memory, loss not finite
+├── TrainingError          out of memory, loss not finite
+│   └── TrainingStopped    by the person who started it
 ├── DeltaError
 │   ├── DamagedDeltaError  a delta file that breaks its format or fails a checksum
 │   ├── NewerFormatError   a delta written by a newer major version of the format
@@ -56,6 +57,10 @@ class BaseModelError(CogsymError):
 
 class TrainingError(CogsymError):
     """A training run that had to stop."""
+
+
+class TrainingStopped(TrainingError):
+    """A training run that was interrupted; its checkpoint is kept."""
 
 
 class DeltaError(CogsymError):

@@ -6,6 +6,7 @@
       tensorboard/           the same for TensorBoard, where asked for; not published
       checkpoints/           to resume from; not published
       trained/               the trained tensors, until the delta is made; not published
+      step-100/              the run as it was after 100 steps, where asked for; not published
       tasks/                 lm-eval tasks and their test data; not published
       README.md              card                                    \\
       config.json            DeltaConfig                              |
@@ -55,6 +56,10 @@ class RunFolder:
     def trained(self) -> Path:
         """Folder of the trained tensors, in safetensors."""
         return self.root / "trained"
+
+    def snapshot(self, step: int) -> RunFolder:
+        """The run folder of the weights as they were after so many steps."""
+        return RunFolder(self.root / f"step-{step}")
 
     @property
     def adapter(self) -> Path:

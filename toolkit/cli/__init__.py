@@ -19,6 +19,7 @@ from toolkit.cli import (
     index,
     inspect,
     languages,
+    lens,
     merge,
     plan,
     pocket,
@@ -28,6 +29,7 @@ from toolkit.cli import (
     search,
     select,
     space,
+    sweep,
     table,
     train,
     translate,
@@ -65,11 +67,12 @@ for panel, verbs in (
         ),
     ),
     (USE, (search.search, pull.pull, verify.verify, merge.merge, translate.translate)),
-    (LOOK, (inspect.inspect, table.table, index.index)),
+    (LOOK, (inspect.inspect, table.table, lens.lens, index.index)),
 ):
     for verb in verbs:
         app.command(rich_help_panel=panel)(verb)
 app.add_typer(space.app, name="space", rich_help_panel=USE)
+app.add_typer(sweep.app, name="sweep", rich_help_panel=LOOK)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)
 app.add_typer(comet.app, name="comet", rich_help_panel=LOOK)
 app.add_typer(pocket.app, name="pocket", rich_help_panel=LOOK)

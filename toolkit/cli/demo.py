@@ -106,6 +106,7 @@ def _print_result(made: Demo, quick: bool) -> None:
         ("card", made.run.card),
         ("published repository", made.published),
         ("merged model", made.merged),
+        *([("comparison with its figures", made.comparison.report)] if made.compared else []),
     ):
         out.print(f"  {what}: {escape(str(path))}", soft_wrap=True)
     out.print("\n[bold]Try next[/]")

@@ -4,12 +4,14 @@ from toolkit.training.distributed import from_leader, leads, wait_for_all
 from toolkit.training.mixture import Mixture, mix
 from toolkit.training.needs import Requirements, refuse_what_cannot_fit, requirements
 from toolkit.training.preflight import preflight
+from toolkit.training.snapshots import Snapshots
 from toolkit.training.train import train
 from toolkit.training.watch import TrainingStep
 
 __all__ = [
     "Mixture",
     "Requirements",
+    "Snapshots",
     "TrainingStep",
     "from_leader",
     "leads",

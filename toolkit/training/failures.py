@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from safetensors import SafetensorError
 
-from toolkit.errors import OutputError, TrainingError
+from toolkit.errors import OutputError, TrainingError, TrainingStopped
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # PyTorch raises plain RuntimeErrors for these.
@@ -25,13 +25,14 @@ def explained(step: Callable[[], int]) -> Iterator[None]:
         step: how far training has come.
 
     Raises:
-        TrainingError: out of memory, or stopped at once.
+        TrainingStopped: at once, by Ctrl-C pressed twice.
+        TrainingError: out of memory.
         OutputError: the disk is full.
     """
     try:
         yield
     except KeyboardInterrupt:
-        raise TrainingError(
+        raise TrainingStopped(
             f"stopped at once, at step {step()}", "`cogsym train --resume RUN` continues from the last checkpoint"
         ) from None
     except (torch.OutOfMemoryError, MemoryError) as error:

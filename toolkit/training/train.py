@@ -15,7 +15,7 @@ import torch
 from transformers import PrinterCallback, ProgressCallback, TrainerState
 
 from toolkit.environment import REPORTED, hardware, package_versions
-from toolkit.errors import TrainingError
+from toolkit.errors import TrainingStopped
 from toolkit.recipe import Recipe, portable
 from toolkit.records import BaseInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
@@ -35,6 +35,7 @@ from toolkit.training.mixture import Mixture
 from toolkit.training.phases import enter, phases_of
 from toolkit.training.preflight import preflight
 from toolkit.training.reporting import tensorboard_callbacks
+from toolkit.training.snapshots import SnapshotCallback, Snapshots
 from toolkit.training.trained import count_trained, save_trained
 from toolkit.training.trainer import PartialTrainer, finished, last_checkpoint, restore, steps_at
 from toolkit.training.watch import TrainingStep, Watch
@@ -50,6 +51,7 @@ def train(
     *,
     report: Callable[[TrainingStep], None] | None = None,
     resume: bool = False,
+    snapshots: Snapshots | None = None,
 ) -> TrainingRecord:
     """Train, then save the trained tensors (in the base's dtype), a LoRA run's adapter, and the training record.
 
@@ -63,9 +65,11 @@ def train(
         selection: which weights train.
         report: called after each step.
         resume: continue from the newest whole checkpoint in the run folder, where there is one.
+        snapshots: weights wanted on the way.
 
     Raises:
-        TrainingError: if the run was interrupted, ran out of memory, or its loss is not finite.
+        TrainingStopped: if the run was interrupted.
+        TrainingError: if it ran out of memory, or its loss is not finite.
         CorpusError, BaseModelError: if data or base cannot be used.
         MissingPartError, SelectionError: if the recipe asks for what this machine or the selection cannot give.
     """
@@ -98,6 +102,8 @@ def train(
             done = finished(folder, steps)
             if done is None:
                 callbacks = [sharded, *tensorboard_callbacks(recipe, run.tensorboard)]
+                if snapshots is not None:
+                    callbacks.append(SnapshotCallback(snapshots, trained, base, watch))
                 state = _train_phase(model, recipe, dataset, held_out, folder, watch, callbacks, run.root.name)
             else:
                 state = restore(model, done)
@@ -170,7 +176,7 @@ def _train_phase(
     finally:
         watch.restore_signal()
     if watch.interrupted:
-        raise TrainingError(
+        raise TrainingStopped(
             f"stopped at step {watch.step} of {watch.steps}; a checkpoint is saved",
             "`cogsym train --resume RUN` goes on from there",
         )

@@ -1,0 +1,46 @@
+"""Recipes that a sweep over a tiny base finishes in seconds, shared by the tests of the room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from training_runs import write_corpus
+
+from toolkit.analysis import Sweep, Variation, plan_sweep
+from toolkit.recipe import Recipe, make_recipe, write_recipe
+from toolkit.selection import read_layout
+
+STEPS = 4
+
+
+def sweep_recipe(folder: Path, base: Path, **changes: Any) -> Recipe:
+    """A recipe of four steps with a test set of four sentences in two directions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_corpus(folder)
+    rows = (folder / "test.tsv").read_text(encoding="utf-8").splitlines()
+    (folder / "held-out.tsv").write_text("\n".join([rows[0], *rows[10:14]]) + "\n", encoding="utf-8")
+    fields: dict[str, Any] = {
+        "language": "jav",
+        "base": str(base),
+        "data": [{"path": str(folder / "train.tsv"), "directions": ["eng>jav", "jav>eng"], "limit": 40}],
+        "evaluation": [
+            {"path": str(folder / "held-out.tsv"), "directions": ["eng>jav", "jav>eng"], "max_new_tokens": 4}
+        ],
+        "prompt": "lines",
+        "max_steps": STEPS,
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "warmup_share": 0.0,
+        "checkpoint_steps": 2,
+    }
+    return make_recipe(fields | changes)
+
+
+def recipe_file(recipe: Recipe, path: Path) -> Path:
+    write_recipe(recipe, path, opening="cogsym sweep")
+    return path
+
+
+def planned(kind: Any, recipe: Recipe, **variation: Any) -> Sweep:
+    return plan_sweep(kind, recipe, read_layout(Path(recipe.base)), Variation(**variation))

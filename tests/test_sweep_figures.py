@@ -1,0 +1,188 @@
+"""The figures of a sweep: readable on light and dark, with everything a reader needs on them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from toolkit.analysis import PointRecord, SweepRecord, style
+from toolkit.analysis.figures import draw_layers, draw_scores
+from toolkit.analysis.scores import Mark, Panel, as_csv
+from toolkit.records import BaseInfo, SelectionInfo
+
+BASE = BaseInfo(id="tiny", architecture="LlamaForCausalLM", dtype="BF16", n_layers=8, n_weights=1, size_bytes=2)
+SIGNATURE = "nrefs:1|case:mixed|version:2.5.1"
+LINES = {"cogsym": (2, 4, 8), "front": (2, 4, 8), "a $method^{x}$": (2, 4, 8)}
+BARS = {"cogsym": (None,), "front_then_rear": (None,), "cogsym (LoRA)": (None,)}
+
+
+def mark(x: int | None, value: float, seeds: int = 1) -> Mark:
+    values = tuple(value + seed for seed in range(seeds))
+    return Mark(x, values, tuple(range(seeds)), min(values) - (seeds == 1), max(values) + (seeds == 1))
+
+
+def panels(places: dict[str, tuple[int | None, ...]], seeds: int = 1, directions: int = 4) -> list[Panel]:
+    known = ("eng>jav", "jav>eng", "eng>ind", "xxx>yyy")[:directions]
+    return [
+        Panel(
+            "phrases",
+            direction,
+            "known" if direction == "eng>ind" else "target",
+            "chrF++",
+            200,
+            2,
+            SIGNATURE,
+            Mark(None, (12.0,), (), 10.0, 14.0),
+            {name: tuple(mark(x, 50.0 + 3 * (x or 0), seeds) for x in xs) for name, xs in places.items()},
+            {"full": mark(None, 90.0, seeds)},
+        )
+        for direction in known
+    ]
+
+
+def record(kind: str) -> SweepRecord:
+    points = tuple(
+        PointRecord(
+            name=f"shifted-4@{x}.seed0",
+            series="shifted",
+            x=x,
+            select=f"shifted:4@{x}",
+            method="weights",
+            order="together",
+            seed=0,
+            state="done",
+        )
+        for x in (0, 2)
+    )
+    points = points if kind == "positions" else ()
+    return SweepRecord(kind=kind, language="jav", base=BASE, recipe={}, data={}, tests={}, points=points)  # type: ignore[arg-type]
+
+
+def texts(svg: Path) -> str:
+    return "\n".join(ElementTree.parse(svg).getroot().itertext())
+
+
+@pytest.mark.parametrize(
+    ("kind", "places", "labels"),
+    [
+        ("budgets", LINES, ("cogsym", "a $method^{x}$", "decoder layers that train, of 8")),
+        ("time", LINES, ("cogsym", "training steps")),
+        ("methods", BARS, ("cogsym", "cogsym (LoRA)", "50.0")),
+        ("order", BARS, ("front, then rear",)),
+        ("positions", {"shifted": (0, 2)}, ("layers between each half and its end of the model", "layer")),
+    ],
+)
+def test_a_figure_names_series_axes_references_size_and_signature(
+    tmp_path: Path, kind: str, places: dict[str, tuple[int | None, ...]], labels: tuple[str, ...]
+) -> None:
+    png, svg = style.save(draw_scores(record(kind), panels(places)), tmp_path, kind)
+    shown = texts(svg)
+    common = (
+        "English → Javanese",
+        "xxx>yyy",
+        "known before",
+        "base",
+        "full",
+        "chrF++",
+        "phrases (n = 200), 2-shot",
+        SIGNATURE,
+    )
+    for label in (*labels, *common):
+        assert label in shown
+    assert png.stat().st_size > 10_000
+
+
+def test_it_says_whether_seeds_or_sentences_make_the_interval(tmp_path: Path) -> None:
+    _, one = style.save(draw_scores(record("budgets"), panels(LINES)), tmp_path, "one")
+    _, three = style.save(draw_scores(record("budgets"), panels(LINES, seeds=3)), tmp_path, "three")
+    assert "one seed, with 95% intervals" in texts(one)
+    assert "means of 3 seeds, with the lowest and the highest" in texts(three)
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
+    files = [
+        path.read_bytes()
+        for name in ("a", "b")
+        for path in style.save(draw_scores(record("order"), panels(BARS)), tmp_path / name, "order")
+    ]
+    assert files[:2] == files[2:]
+
+
+def test_backgrounds_are_transparent_and_colours_contrast_with_light_and_dark(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    png, _ = style.save(draw_scores(record("budgets"), panels(LINES)), tmp_path, "budgets")
+    assert imread(png)[0, 0, 3] == 0
+    used = {look.colour for look in style.looks([*style._LOOKS, *(f"other {n}" for n in range(6))]).values()}
+    for colour in {*used, style.INK}:
+        for page in ("#ffffff", "#0d1117"):
+            assert contrast(colour, page) > 3.4, (colour, page)
+
+
+def test_series_that_are_drawn_together_look_different() -> None:
+    looks = style.looks(["cogsym", "front", "rear", "fisher", "alpha", "neurons-count", "middle", "random"])
+    assert len({look.colour for look in looks.values()}) == len(looks)
+    assert len({look.marker for look in looks.values()}) == len(looks)
+    budgets = style.looks(["cogsym:25%", "cogsym:50%"])
+    assert budgets["cogsym:25%"].colour == looks["cogsym"].colour != budgets["cogsym:50%"].colour
+    assert style.looks(["cogsym (LoRA)", "cogsym"])["cogsym"].colour == looks["cogsym"].colour
+    both = style.looks(["cogsym", "cogsym (LoRA)"])
+    assert both["cogsym"].colour == both["cogsym (LoRA)"].colour
+    assert both["cogsym (LoRA)"].dashed
+
+
+def test_end_labels_keep_apart_and_stay_in_the_panel() -> None:
+    figure = style.canvas(4, 3)
+    axes = figure.subplots()
+    axes.set_ylim(0, 100)
+    style.label_ends(axes, [(99, "a", "red"), (98, "b", "red"), (98, "c", "red"), (20, "d", "red")], 2.3)
+    heights = sorted(text.xy[1] for text in axes.texts)
+    assert heights[0] == 20
+    assert all(upper - lower > 5 for lower, upper in pairwise(heights))
+    assert heights[-1] <= 100
+
+
+def test_the_layers_of_each_method_are_drawn_with_their_ranks(tmp_path: Path) -> None:
+    def selection(layers: tuple[int, ...], scores: tuple[float, ...] | None) -> SelectionInfo:
+        return SelectionInfo(
+            method="x",
+            layers=layers,
+            n_layers=4,
+            embeddings=True,
+            head=True,
+            final_norm=False,
+            parameters=(),
+            scores=scores,
+            trained_weights=1,
+            total_weights=2,
+        )
+
+    chosen = {"cogsym": [selection((0, 3), None)], "fisher": [selection((1, 2), (0.1, 0.4, 0.3, 0.2))]}
+    _, svg = style.save(draw_layers(chosen), tmp_path, "layers")
+    shown = texts(svg)
+    assert "fisher" in shown
+    assert "numbers: the method's own ranking" in shown.lower()
+    ranks = [text.get_text() for text in draw_layers(chosen).axes[0].texts]
+    assert ranks == ["1", "2", "3", "4"]  # layers 1, 2, 3, 0
+    assert [round(text.get_position()[0]) for text in draw_layers(chosen).axes[0].texts] == [1, 2, 3, 0]
+
+
+def test_the_table_says_what_an_interval_lies_between() -> None:
+    text = as_csv(panels(LINES, seeds=2, directions=1))
+    assert "cogsym,2,56.5,56.0,57.0,lowest and highest seed,0 1,56.0 57.0" in text
+    assert "base,,12.0,10.0,14.0,95% interval" in text
+
+
+def contrast(one: str, other: str) -> float:
+    """The WCAG contrast ratio."""
+
+    def luminance(colour: str) -> float:
+        channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)

@@ -1,0 +1,199 @@
+"""Trains and measures every point of a sweep, in run folders that a later call finds again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.adaptation import prepare, train_delta
+from toolkit.analysis.continuing import begin, planned
+from toolkit.analysis.points import Point, Sweep
+from toolkit.analysis.record import SweepFolder, SweepRecord, measured
+from toolkit.errors import CogsymError, OutputError, TrainingError, TrainingStopped
+from toolkit.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class SweepStep:
+    """How far a sweep has come."""
+
+    point: str
+    points_done: int  # of those that have to be done now
+    points: int
+    stage: str  # what is being done: choosing layers, training, evaluating
+    done: int
+    total: int
+    note: str
+    seconds_left: float | None  # of the whole sweep; None before its first point is done
+
+
+Report = Callable[[SweepStep], None]
+
+
+def run_sweep(sweep: Sweep, out: Path, *, force: bool = False, report: Report | None = None) -> SweepRecord:
+    """Train and evaluate what is not done yet, and leave a record after each point; then figures and a summary.
+
+    A point that is finished is kept, one that was interrupted goes on from its checkpoint, one that failed is tried
+    again. A point that fails does not stop the others. What the base answers is computed once.
+
+    Args:
+        out: folder of the sweep. One that holds the same sweep is continued, and may get more points.
+        force: train even what looks too large for this machine.
+        report: called as the work goes on.
+
+    Raises:
+        OutputError: if `out` holds another sweep, or a run folder that was made from another recipe.
+        CorpusError: if data or test sets cannot be used.
+        TrainingStopped: if the person who started it stopped it.
+    """
+    from toolkit.analysis.report import can_be_drawn, write_report
+    from toolkit.training import mix
+
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise TrainingError(
+            "a sweep runs in one process",
+            "train a point by itself with `accelerate launch -m toolkit train`; the sweep then finds its run folder",
+        )
+    folder = SweepFolder(out)
+    sweep, begun = begin(sweep, folder)
+    if not all(_is_trained(point, folder.run(point.name)) for point in sweep.points):
+        mix(sweep.recipe)  # what is wrong with the data is wrong for every point: it is told once, and now
+    record = begun
+    record.write(folder.record)
+    try:
+        for record in _advance(sweep, folder, begun, force, report):
+            record.write(folder.record)
+    finally:
+        if can_be_drawn(record):
+            write_report(folder, record)
+    return record
+
+
+def outline(sweep: Sweep, folder: Path) -> list[tuple[Point, bool]]:
+    """The points of a sweep, and whether each is trained already in this folder."""
+    return [(point, _is_trained(point, SweepFolder(folder).run(point.name))) for point in sweep.points]
+
+
+def _is_trained(point: Point, run: RunFolder) -> bool:
+    """Whether the run, and every snapshot of it, has come to its end."""
+    runs = (each for _, each in measured(planned(point), run))
+    return all(each.config.is_file() and not each.trained.exists() for each in runs)
+
+
+def _advance(
+    sweep: Sweep, folder: SweepFolder, record: SweepRecord, force: bool, report: Report | None
+) -> Iterator[SweepRecord]:
+    """Do one point after the other; yields the record whenever it changed."""
+    done = {point.name for point in record.done if folder.run(point.name).evaluation_records.is_dir()}
+    to_do = [
+        point for point in sweep.points if point.name not in done or not _is_trained(point, folder.run(point.name))
+    ]
+    clock = _Clock(report, len(to_do))
+    reuse = next((folder.run(name) for name in sorted(done)), None)
+    for point in to_do:
+        run = folder.run(point.name)
+        changes: dict[str, Any]
+        started, new = time.monotonic(), not _is_trained(point, run)
+        try:
+            tasks = _do(point, run, sweep.limit, reuse, force, clock)
+        except TrainingStopped as stopped:
+            raise TrainingStopped(
+                f"{point.name}: {stopped.message}", "the same command goes on from there; finished points are kept"
+            ) from None
+        except CogsymError as failure:
+            changes = {"state": "failed", "error": str(failure)}
+        else:
+            reuse = run  # it holds what the base answers now
+            changes = {"state": "done", "error": None, "tasks": tasks}
+            if new:
+                changes["seconds"] = round(time.monotonic() - started, 1)
+        clock.finished(point)
+        points = tuple(each.model_copy(update=changes) if each.name == point.name else each for each in record.points)
+        record = record.model_copy(update={"points": points})
+        yield record
+
+
+def _do(
+    point: Point, run: RunFolder, limit: int | None, reuse: RunFolder | None, force: bool, clock: _Clock
+) -> tuple[str, ...]:
+    """Train one point where that is not done, and evaluate it; both go on where they stopped.
+
+    Returns:
+        The tasks that it was measured on.
+    """
+    from toolkit.evaluation import evaluate
+
+    if not _is_trained(point, run):
+        _train(point, run, force, clock)
+    tasks: dict[str, None] = {}
+    for _, each in measured(planned(point), run):
+        records = evaluate(
+            each,
+            tests=point.recipe.evaluation,
+            limit=limit,
+            reuse=reuse,
+            report=lambda step: clock.step(
+                point, "evaluating", step.sentences, step.total_sentences, f"{step.model} {step.direction}"
+            ),
+        )
+        tasks |= dict.fromkeys(record.task for record in records)
+        reuse = reuse or each
+    return tuple(tasks)
+
+
+def _train(point: Point, run: RunFolder, force: bool, clock: _Clock) -> None:
+    from toolkit.selection import read_layout
+    from toolkit.training import refuse_what_cannot_fit, requirements
+
+    resume = run.recipe.is_file()
+    plan = prepare(
+        point.recipe,
+        run.root,
+        resume=resume,
+        report=lambda what, done, total: clock.step(point, "choosing layers", done, total, what),
+    )
+    if not force:
+        layout, examples = read_layout(plan.base), plan.mixture.examples
+        refuse_what_cannot_fit(
+            requirements(plan.recipe, plan.base, layout, plan.selection, out=run.root, examples=examples)
+        )
+    train_delta(
+        plan,
+        resume=resume,
+        snapshots=point.snapshots,
+        report=lambda step: clock.step(
+            point, "training", step.step, step.steps, "" if step.loss is None else f"loss {step.loss:.2f}"
+        ),
+    )
+    lost = [step for step in point.snapshots if not run.snapshot(step).config.is_file()]
+    if lost:
+        raise OutputError(
+            f"{run.root} was trained past step {lost[0]} without keeping its weights",
+            "delete that folder, and the same command trains it again",
+        )
+
+
+class _Clock:
+    """Says how far the sweep is, and from the points that are done how long the others will take."""
+
+    def __init__(self, report: Report | None, points: int) -> None:
+        self._report, self._points, self._done = report, points, 0
+        self._began = self._point_began = time.monotonic()
+
+    def finished(self, point: Point) -> None:
+        self._done += 1
+        self._point_began = time.monotonic()
+        self.step(point, "finished", 1, 1, "")
+
+    def step(self, point: Point, stage: str, done: int, total: int, note: str) -> None:
+        if self._report is None:
+            return
+        left = None
+        if self._done:
+            mean = (self._point_began - self._began) / self._done
+            left = max(0.0, (self._points - self._done) * mean - (time.monotonic() - self._point_began))
+        self._report(SweepStep(point.name, self._done, self._points, stage, done, total, note, left))
