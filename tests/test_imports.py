@@ -40,6 +40,7 @@ FLOORS = (
         "adaptation",
         "analysis",
         "hub_cards",
+        "sharing",
     },
     {"demo"},
     {"cli", "spaces"},

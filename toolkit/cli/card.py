@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from toolkit.cli.console import err, out
-from toolkit.errors import CogsymError
-
-if TYPE_CHECKING:
-    from toolkit.run_folder import RunFolder
 
 
 def card(
@@ -37,25 +32,13 @@ def card(
     Example: cogsym card runs/jav --name my-org/llama-2-7b-cogsym-jav
     """
     from hub_cards import lint, write_card
+    from toolkit.pretrained import base_here
     from toolkit.run_folder import RunFolder
 
     folder = RunFolder(run)
-    files = write_card(folder, name=name, base=base or base_on_this_machine(folder), out=to)
+    files = write_card(folder, name=name, base=base or base_here(folder), out=to)
     for path in files:
         out.print(escape(str(path)), soft_wrap=True)
     if to is None:
         for problem in lint(folder.card.read_text(encoding="utf-8"), folder.root):
             err.print(f"[yellow]before you publish:[/] {escape(str(problem))}", soft_wrap=True)
-
-
-def base_on_this_machine(run: RunFolder) -> Path | None:
-    """The base's folder without any download; its licence files are welcome, not needed."""
-    with suppress(CogsymError):
-        from toolkit import hub
-        from toolkit.pretrained import POCKET, base_of
-
-        info = run.read_config().base
-        if info.id != POCKET and "/" in info.id:
-            return hub.fetch_base(info.id, revision=info.revision, local_files_only=True)
-        return base_of(run)
-    return None

@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.console import err, out, quiet_libraries
+from toolkit.cli.space_push import push
 from toolkit.errors import MissingPartError, OutputError
 
 app = typer.Typer(no_args_is_help=True, help="Try languages in the browser.")
+app.command()(push)
 
 
 @app.command()

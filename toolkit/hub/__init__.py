@@ -8,6 +8,7 @@ from toolkit.hub.publishing import publish
 from toolkit.hub.pulling import PullReport, pull
 from toolkit.hub.report import PublishReport, Smoke
 from toolkit.hub.searching import FoundDelta, search
+from toolkit.hub.spaces import push_space
 from toolkit.hub.target import Target, parse_target
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "plan_job",
     "publish",
     "pull",
+    "push_space",
     "search",
     "start_job",
 ]
