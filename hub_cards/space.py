@@ -19,7 +19,12 @@ MAX_DESCRIPTION_CHARACTERS = 60
 DEFAULT_TITLE = "CogSym Translator"
 SPACE_TAG = "cogsym-space"
 """By this a Space is known as one that may be renewed."""
-_HARDWARE = ((4_000_000_000, "cpu-basic"), (18_000_000_000, "l4x1"), (36_000_000_000, "l40sx1"))
+_HARDWARE = (
+    (4_000_000_000, "cpu-basic"),
+    (18_000_000_000, "l4x1"),
+    (36_000_000_000, "l40sx1"),
+    (64_000_000_000, "a100-large"),
+)
 """Bytes of the largest base that fits, with room for its work, and the Hub's name for that machine."""
 
 
@@ -99,7 +104,7 @@ def suggested_hardware(deltas: Sequence[CardFacts]) -> str | None:
     needed = max((facts.base.size_bytes for facts in deltas), default=None)
     if needed is None:
         return None
-    return next((name for size_bytes, name in _HARDWARE if needed <= size_bytes), "a100-large")
+    return next((name for size_bytes, name in _HARDWARE if needed <= size_bytes), "a100x4")
 
 
 def _description(deltas: Sequence[CardFacts]) -> str:

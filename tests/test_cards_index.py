@@ -104,7 +104,13 @@ def test_what_a_space_preloads_is_pinned(javanese: CardFacts) -> None:
 
 @pytest.mark.parametrize(
     ("size_bytes", "machine"),
-    [(4_000_000, "cpu-basic"), (13_476_831_232, "l4x1"), (26_000_000_000, "l40sx1"), (137_953_296_384, "a100-large")],
+    [
+        (4_000_000, "cpu-basic"),
+        (13_476_831_232, "l4x1"),
+        (26_000_000_000, "l40sx1"),
+        (60_000_000_000, "a100-large"),
+        (137_953_296_384, "a100x4"),
+    ],
 )
 def test_a_space_suggests_the_smallest_machine_that_its_base_fits_into(
     tmp_path: Path, size_bytes: int, machine: str

@@ -86,10 +86,19 @@ def create_repository(call: Call) -> Answer:
     with call.store.lock:
         if repo_id in call.store.repositories:
             return error(409, "You already created this model repo")
-        private = bool(asked.get("private") or asked.get("visibility") == "private")
+        private = _wish_for_privacy(asked)
+        if private is None:
+            private = repo_id.removeprefix("spaces/").split("/")[0] in call.store.private_by_default
         call.store.create(repo_id, private=private)
     name = repo_id.removeprefix("spaces/")
     return answer({"url": f"{call.endpoint}/{repo_id}", "name": name, "id": "1"})
+
+
+def _wish_for_privacy(asked: dict[str, Any]) -> bool | None:
+    """Whether a new repository shall be private; None where the client leaves that to its owner's settings."""
+    if asked.get("visibility"):
+        return bool(asked["visibility"] == "private")
+    return asked.get("private")
 
 
 def validate_yaml(call: Call) -> Answer:

@@ -112,6 +112,8 @@ class Store:
         self.collections: dict[str, dict[str, Any]] = {}
         self.users: dict[str, str] = {}
         self.members: dict[str, set[str]] = {}
+        self.private_by_default: set[str] = set()
+        """Owners whose new repositories are private unless asked otherwise."""
         self.trusted: dict[str, str] = {}
         """Repositories that trust a workflow, and as whom it writes."""
         self.complaint: str | None = None

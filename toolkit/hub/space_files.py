@@ -70,12 +70,19 @@ def requirements(wheel: Path | None = None) -> str:
 
 
 def _from_elsewhere() -> str:
-    """How pip finds exactly the toolkit that runs here."""
     try:
-        here = metadata.distribution(DISTRIBUTION)
-        origin = json.loads(here.read_text("direct_url.json") or "null")
-    except (metadata.PackageNotFoundError, ValueError):
-        origin, here = {}, None
+        return pip_requirement(metadata.distribution(DISTRIBUTION))
+    except metadata.PackageNotFoundError:
+        return pip_requirement(None)
+
+
+def pip_requirement(here: metadata.Distribution | None) -> str:
+    """How pip finds exactly the toolkit that runs here, from what the installation says of its origin (PEP 610).
+
+    Raises:
+        HubError: if it came from files of this machine.
+    """
+    origin = json.loads(here.read_text("direct_url.json") or "null") if here else None
     if here and origin is None and here.version == __version__ and "+" not in __version__:
         return f"{DISTRIBUTION}=={__version__}"
     commit, url = (origin or {}).get("vcs_info", {}).get("commit_id"), str((origin or {}).get("url", ""))
