@@ -140,6 +140,8 @@ class TrainingFacts(Record):
     trained_dtype: str
     hardware: Hardware
     energy_kwh: float | None = None
+    emissions_grams: float | None = None
+    country: str | None = None
     versions: dict[str, str]
     date: str
 

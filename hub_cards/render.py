@@ -83,6 +83,7 @@ def environment() -> Environment:
         "size": wording.size,
         "count": wording.count,
         "duration": wording.duration,
+        "grams": wording.grams,
         "percent": wording.percent,
         "ranges": wording.ranges,
         "listing": wording.listing,

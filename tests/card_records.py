@@ -231,6 +231,8 @@ def _training(base: BaseInfo) -> TrainingRecord:
         trained_dtype="bfloat16",
         hardware=Hardware(device="NVIDIA GeForce RTX 4090", memory_bytes=25_769_803_776),
         energy_kwh=1.9,
+        emissions_grams=1280.0,
+        country="Indonesia",
         versions={"python": "3.11.7", "cogsym-toolkit": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0"},
         date="2026-11-20",
     )

@@ -135,6 +135,33 @@ def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
     assert "chrF" not in card
 
 
+def test_emissions_are_claimed_where_the_country_is_known_and_a_persons_own_figure_stays(tmp_path: Path) -> None:
+    run = make_records(tmp_path / "run")
+    write_card(run)
+    card = run.card.read_text(encoding="utf-8")
+    assert read_front_matter(card)["co2_eq_emissions"] == {
+        "emissions": 1280.0,
+        "source": "codecarbon",
+        "training_type": "fine-tuning",
+        "geographical_location": "Indonesia",
+        "hardware_used": "NVIDIA GeForce RTX 4090",
+    }
+    assert "CO₂: 1.28 kg for that energy, by the mix of power of Indonesia" in section(
+        card, "Hardware, time and energy"
+    )
+    unknown = {"emissions_grams": None, "country": None}
+    run.read_training().model_copy(update=unknown).write(run.training_record)
+    write_card(run)
+    card = run.card.read_text(encoding="utf-8")
+    assert "co2_eq_emissions" not in read_front_matter(card), "what is not known any more is not claimed any more"
+    assert "CO₂" not in card
+    assert "1.9 kWh" in card
+    own = {"emissions": 40, "source": "the invoice of our own turbine"}
+    run.card.write_text(card.replace("---\nlanguage:", f"---\nco2_eq_emissions: {own}\nlanguage:", 1), "utf-8")
+    write_card(run)
+    assert read_front_matter(run.card.read_text(encoding="utf-8"))["co2_eq_emissions"] == own
+
+
 def test_a_delta_without_a_training_record_gets_a_card_without_recipe(tmp_path: Path) -> None:
     run = make_records(tmp_path / "run")
     run.training_record.unlink()
