@@ -68,7 +68,7 @@ def render_space(
     hardware = hardware or suggested_hardware(deltas)
     fields: dict[str, Any] = {
         "title": one_line(title, 100),
-        "emoji": "🗣️",
+        "emoji": "🌏",
         "colorFrom": "blue",
         "colorTo": "indigo",
         "sdk": "gradio",

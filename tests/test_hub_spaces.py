@@ -249,7 +249,7 @@ def test_a_toolkit_that_pip_cannot_find_is_refused_with_what_to_do(
     report = push(shelf, JAVANESE, dry_run=True)
     (problem,) = next(check.problems for check in report.checks if check.name == "toolkit")
     assert "was installed from files of this machine" in problem
-    assert f"--wheel dist/cogsym_toolkit-{__version__}-py3-none-any.whl" in problem
+    assert f"--wheel dist/cogsym_toolkit-{__version__}-" in problem
     with pytest.raises(HubError, match="the Space org/translator is not ready to be published"):
         push(shelf, JAVANESE)
 

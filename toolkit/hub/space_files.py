@@ -2,7 +2,8 @@
 
 The page's own files are not copied: they come with the toolkit, so page and toolkit are always of one version. Where
 that version is not on PyPI, its wheel goes along, and app.py unpacks it: a Space's build sees requirements.txt alone,
-so a wheel beside it could not be installed.
+so a wheel beside it could not be installed. A wheel of any platform will do: where its compiled kernel does not fit,
+NumPy does the work.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ def pip_requirement(here: metadata.Distribution | None) -> str:
         return f"{DISTRIBUTION} @ git+{url}@{commit}"
     raise HubError(
         f"this {DISTRIBUTION} {__version__} was installed from files of this machine, so a Space cannot install it",
-        "build a wheel (`python -m build --wheel` in its source) and send it along: --wheel dist/"
-        f"cogsym_toolkit-{__version__}-py3-none-any.whl; or install a release from PyPI",
+        "build a wheel (`python -m build --wheel` in its source) and send it along: "
+        f"--wheel dist/cogsym_toolkit-{__version__}-...whl; or install a release from PyPI",
     )
 
 
@@ -104,7 +105,7 @@ def _wheel_dependencies(wheel: Path) -> list[str]:
             fields = HeaderParser().parsestr(archive.read(name).decode("utf-8"))
     except (OSError, zipfile.BadZipFile, StopIteration, UnicodeDecodeError) as error:
         raise HubError(f"{wheel} is no wheel", "build one: python -m build --wheel") from error
-    if fields["Name"] != DISTRIBUTION or PAGE not in names or not wheel.name.endswith("-py3-none-any.whl"):
+    if fields["Name"] != DISTRIBUTION or PAGE not in names:
         raise HubError(f"{wheel.name} is not a wheel of {DISTRIBUTION} with its page", "python -m build --wheel")
     if fields["Version"] != __version__:
         raise HubError(f"{wheel.name} is of version {fields['Version']}, but {__version__} runs here", "build it again")
