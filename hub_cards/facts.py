@@ -146,6 +146,16 @@ class TrainingFacts(Record):
     date: str
 
 
+class FullRun(Record):
+    """The run that trained every weight on the same data, and whose scores stand beside this one's."""
+
+    trained_weights: int
+    steps: int
+    seconds: float
+    device: str
+    recipe_differences: dict[str, Any] = Field(description="fields other than `select` that differ from this run's")
+
+
 class CardFacts(Record):
     """Everything a card says. What was not measured is None or empty, and is left out of the card."""
 
@@ -164,6 +174,7 @@ class CardFacts(Record):
     selection: SelectionInfo
     delta: DeltaFacts
     training: TrainingFacts | None = None
+    full: FullRun | None = None
     scores: tuple[ScoreRow, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     examples: tuple[Example, ...] = ()

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from card_records import BASE, POCKET_BASE, SCORES, SELECTION, evaluation, make_records
 
-from hub_cards import CardFacts, collect, render, write_card
+from hub_cards import CardFacts, collect, lint, render, write_card
+from hub_cards.compared import take_over_full
 from hub_cards.licences import LLAMA2_NOTICE
 from hub_cards.metadata import read_front_matter
 from toolkit.errors import CardError
@@ -238,9 +239,73 @@ def test_other_runs_get_a_column_of_their_own(tmp_path: Path) -> None:
     record = evaluation("eng>jav", "full", "target", (score,))
     record.write(run.evaluation_records / f"{record.task}.full.json")
     card = render(collect(run)).readme
-    assert "| This delta | full | Change |" in card
+    assert "| This delta | Full training | Change |" in card
     row = next(line for line in card.splitlines() if line.startswith("| English → Javanese | chrF++ |"))
     assert row == "| English → Javanese | chrF++ | 24.8 (24.2–25.4) | **47.3 (46.4–48.2)** | 48.9 (48.0–49.8) | +22.5 |"
+
+
+FULL_SELECTION = SELECTION.model_copy(update={"method": "full", "budget": None, "trained_weights": 6_738_415_616})
+
+
+def full_run(root: Path, **changes: Any) -> RunFolder:
+    """A run that trained every weight, measured on one of the three tests."""
+    scores = {"eng>jav": ("target", {"chrF++": ((24.81, 0.6), (48.92, 0.9)), "BLEU": ((2.13, 0.4), (18.4, 1.2))})}
+    changes.setdefault("config", {"selection": FULL_SELECTION})
+    changes.setdefault("training", {"selection": FULL_SELECTION, "seconds": 52_000.0})
+    return make_records(root, **{"scores": scores, **changes})
+
+
+def test_the_scores_of_a_full_fine_tune_stand_beside_those_of_the_delta(tmp_path: Path, cogsym: Any) -> None:
+    run, full = make_records(tmp_path / "run"), full_run(tmp_path / "full")
+    training = full.read_training()
+    recipe = {**training.recipe, "select": "full", "learning_rate": 1e-5}
+    training.model_copy(update={"recipe": recipe}).write(full.training_record)
+    assert cogsym("card", run.root, "--full", full.root, "--name", NAME).code == 0
+    card = run.card.read_text(encoding="utf-8")
+    shown = section(card, "How well it translates")
+    assert (
+        "| English → Javanese | chrF++ | 24.8 (24.2–25.4) | **47.3 (46.4–48.2)** | 48.9 (48.0–49.8) | +22.5 |" in shown
+    )
+    assert "| Javanese → English | chrF++ | 33.0 (32.2–33.8) | **36.9 (36.0–37.8)** | – | +3.9 |" in shown
+    assert (
+        "*Full training* is the same base with every weight trained on the same data: 6.74 billion weights, 6,533 "
+        "steps, 14 h 26 min on NVIDIA GeForce RTX 4090. Its recipe also differs in `learning_rate: 1e-05`." in shown
+    )
+    index = read_front_matter(card)["model-index"][0]["results"]
+    assert index[0]["metrics"][0]["value"] == 47.3, "machines read the scores of what is published here"
+    assert (run.samples / "NusaX_eng_jav.full.jsonl").read_bytes() == (
+        full.samples / "NusaX_eng_jav.adapted.jsonl"
+    ).read_bytes()
+    assert cogsym("card", run.root).code == 0
+    assert run.card.read_text(encoding="utf-8") == card, "the records stay with the run"
+    assert lint(card, run.root) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": {"selection": SELECTION}}, "full trained cogsym, not every weight"),
+        ({"config": {"selection": FULL_SELECTION, "language": "sun"}}, "full is about sun on meta-llama"),
+        ({"training": {"selection": FULL_SELECTION, "data": ()}}, "full was trained on other rows than run"),
+        ({"scores": {}}, "full was evaluated on none of the tests of run"),
+    ],
+)
+def test_a_run_that_cannot_be_compared_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    run, full = make_records(tmp_path / "run"), full_run(tmp_path / "full", **changes)
+    before = sorted(run.root.rglob("*"))
+    with pytest.raises(CardError, match=message):
+        take_over_full(run, full)
+    assert sorted(run.root.rglob("*")) == before
+
+
+def test_a_full_fine_tune_on_what_was_the_data_before_is_refused(tmp_path: Path) -> None:
+    run = make_records(tmp_path / "run")
+    take_over_full(run, full_run(tmp_path / "full"))
+    run.read_training().model_copy(update={"data": ()}).write(run.training_record)
+    with pytest.raises(
+        CardError, match=r"the full fine-tune in records/training\.full\.json was trained on other rows"
+    ):
+        collect(run)
 
 
 def test_contradicting_records_are_refused_with_what_to_do(tmp_path: Path) -> None:

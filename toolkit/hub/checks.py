@@ -142,7 +142,7 @@ def _disagreements(facts: Facts, contents: Contents) -> Iterator[str]:
 
 def _evaluation_disagreements(record: EvaluationRecord, config: DeltaConfig, contents: Contents) -> Iterator[str]:
     name = f"the evaluation {record.model}, {record.task}, {record.direction}"
-    if record.delta_sha256 not in (None, config.delta_sha256):
+    if record.model == "adapted" and record.delta_sha256 not in (None, config.delta_sha256):
         yield f"{name} was measured with another delta ({record.delta_sha256[:12]}): run `cogsym evaluate` again"
     if record.model == "adapted" and record.delta_sha256 is None:
         yield f"{name} does not say which delta was measured: run `cogsym evaluate` again"
