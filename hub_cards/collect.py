@@ -178,7 +178,8 @@ def _training_facts(training: TrainingRecord) -> TrainingFacts:
     fields["recipe_changes"] = {
         key: value for key, value in training.recipe_changes.items() if key not in _SHOWN_ELSEWHERE
     }
-    fields["first_loss"], fields["final_loss"] = round(training.first_loss, 3), round(training.final_loss, 3)
+    for loss in ("first_loss", "final_loss", "held_out_loss"):
+        fields[loss] = None if fields[loss] is None else round(fields[loss], 3)
     return TrainingFacts.model_validate(fields)
 
 

@@ -135,6 +135,7 @@ class TrainingFacts(Record):
     tokens: int
     first_loss: float
     final_loss: float
+    held_out_loss: float | None = None
     seconds: float
     peak_memory_bytes: int | None = None
     trained_dtype: str
@@ -188,9 +189,3 @@ class CardFacts(Record):
     @property
     def known_scores(self) -> tuple[ScoreRow, ...]:
         return tuple(row for row in self.scores if row.role == "known")
-
-    @property
-    def other_models(self) -> tuple[str, ...]:
-        """Names of runs other than base and adapted, e.g. `full`, in the order of their first score."""
-        names = [measured.model for row in self.scores for measured in row.measurements]
-        return tuple(dict.fromkeys(name for name in names if name not in (BASE, ADAPTED)))

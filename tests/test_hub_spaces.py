@@ -113,7 +113,7 @@ def test_without_names_a_space_serves_what_its_owner_has_published(shelf: HubSer
     report = push(shelf)
     assert f"{JAVANESE}@{head(shelf)}" in shelf.store.files(STORED)["app.py"].decode()
     assert report.notes == ("left out org/broken: org/broken is not a published delta",)
-    with pytest.raises(HubError, match="eve has published no delta that can be served"):
+    with pytest.raises(HubError, match="eve has published no delta that can be read"):
         push(shelf, target="eve/space")
 
 
@@ -199,7 +199,7 @@ def test_deltas_over_two_bases_are_refused_before_anything_is_made(shelf: HubSer
 @pytest.mark.parametrize(
     ("delta", "message"),
     [
-        ("./runs/jav", "'./runs/jav' is not on the Hub, and a Space cannot see this machine"),
+        ("./runs/jav", "'./runs/jav' is not on the Hub"),
         ("org/nothing", "cannot look at org/nothing: org/nothing does not exist"),
         ("tests/tiny-base", "tests/tiny-base is not a published delta"),
         (f"{JAVANESE}@nowhere", "org/tiny-jav has no such revision"),
@@ -328,6 +328,19 @@ def test_a_file_that_is_no_wheel_is_refused(shelf: HubServer, tmp_path: Path) ->
     path.write_bytes(b"no zip")
     with pytest.raises(HubError, match="is no wheel"):
         push(shelf, JAVANESE, wheel=path)
+
+
+def test_the_index_lists_what_an_organisation_has_published(
+    shelf: HubServer, cogsym: Callable[..., Any], tmp_path: Path
+) -> None:
+    shelf.store.add_files("org/broken", {"README.md": b"---\ntags: [cogsym-delta]\n---\n"})
+    listed = cogsym("index", "--author", "org", "--organisation")
+    assert listed.code == 0
+    assert "[Javanese](https://huggingface.co/org/tiny-jav)" in listed.out
+    assert "left out org/broken" in listed.err
+    assert cogsym("index", JAVANESE, "--title", "Java").out.startswith("# Java\n")
+    assert cogsym("index", tmp_path / "run", JAVANESE).out.count("Basa Jawa") == 2
+    assert "there is no delta to list" in cogsym("index").err
 
 
 def test_the_verb_plans_and_pushes(shelf: HubServer, cogsym: Callable[..., Any], tmp_path: Path) -> None:

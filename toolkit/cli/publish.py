@@ -19,6 +19,9 @@ def publish(
     revision: Annotated[str | None, typer.Option(help="Branch of the repository, or refs/pr/N.")] = None,
     collection: Annotated[str | None, typer.Option(help="Title of your collection to list it in.")] = None,
     replaces: Annotated[str | None, typer.Option(help="Older repository, whose card will point to this one.")] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="Folder of the base, to try the delta out; found by itself where it is here.")
+    ] = None,
     try_out: Annotated[
         bool, typer.Option("--try/--no-try", help="Merge and translate with what was published, if the base is here.")
     ] = True,
@@ -43,6 +46,7 @@ def publish(
         revision=revision,
         collection=collection,
         replaces=replaces,
+        base=base,
         try_out=try_out,
     )
     tell(report, as_json=as_json)

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import metadata
 from pathlib import Path
@@ -15,37 +14,24 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
-from hub_cards import CardFacts
 from hub_cards.space import DEFAULT_TITLE, Preload, render_space
-from toolkit.errors import CardError, HubError
+from toolkit.errors import HubError
 from toolkit.hub.checks import Check, find_bad_files
 from toolkit.hub.client import hub_client
 from toolkit.hub.contents import SPACE, Contents, list_contents
 from toolkit.hub.failures import hub_errors
 from toolkit.hub.fetch import BASE_FILES
 from toolkit.hub.publication import HubPublication
+from toolkit.hub.published import PublishedDelta, find_published, read_published
 from toolkit.hub.publishing import publish_to_folder, refuse_hub_options
 from toolkit.hub.report import PublishReport, refusal
-from toolkit.hub.searching import search
 from toolkit.hub.space_files import app_file, requirements
-from toolkit.hub.target import HUB_PREFIX, is_repo_id, parse_target
-from toolkit.records import BaseInfo, DeltaConfig
+from toolkit.hub.target import parse_target
+from toolkit.records import BaseInfo
 
 # What the page reads of a delta; the rest of its repository need not be there when a Space starts.
 _DELTA_FILES = ("config.json", "delta*.safetensors*", "records/*.json", "records/evaluation/*.json")
 TITLE = "Update the CogSym translation page"
-
-
-@dataclass(frozen=True)
-class _Served:
-    """One published delta at one commit."""
-
-    repo_id: str
-    commit: str
-    private: bool
-    files: tuple[str, ...]
-    config: DeltaConfig
-    facts: CardFacts
 
 
 def push_space(
@@ -86,7 +72,7 @@ def push_space(
         refuse_hub_options(place, create_pr, private, revision)
     api = hub_client(endpoint, token)
     with hub_errors(f"prepare the Space {place}", str(place), token=token):
-        served, notes = _find(api, deltas, place.repo_id, endpoint)
+        served, notes = _find(deltas, place.repo_id, token, endpoint)
         preload, asks = _preload(api, served)
     with _draft(served, title, hardware, wheel, preload) as (contents, problems):
         checks = (
@@ -119,51 +105,17 @@ def push_space(
 
 
 def _find(
-    api: HfApi, deltas: Sequence[str], space: str | None, endpoint: str | None
-) -> tuple[list[_Served], tuple[str, ...]]:
+    deltas: Sequence[str], space: str | None, token: str | bool | None, endpoint: str | None
+) -> tuple[list[PublishedDelta], tuple[str, ...]]:
     """The deltas to serve, and what is said about those that are left out."""
     if deltas:
-        return [_look_up(api, delta) for delta in deltas], ()
+        return read_published(deltas, token=token, endpoint=endpoint), ()
     if space is None:
         raise HubError("no delta is named", "give --delta ORG/NAME, once for each")
-    owner = space.partition("/")[0]
-    served, notes = [], []
-    for found in search(author=owner, endpoint=endpoint, token=api.token):
-        try:
-            served.append(_look_up(api, found.repo_id))
-        except HubError as error:
-            notes.append(f"left out {found.repo_id}: {error.message}")
-    if not served:
-        raise HubError(f"{owner} has published no delta that can be served", "name those of others: --delta ORG/NAME")
-    return served, tuple(notes)
+    return find_published(space.partition("/")[0], token=token, endpoint=endpoint)
 
 
-def _look_up(api: HfApi, delta: str) -> _Served:
-    repo_id, _, revision = delta.removeprefix(HUB_PREFIX).partition("@")
-    if not is_repo_id(repo_id) or Path(delta).exists():
-        raise HubError(
-            f"'{delta}' is not on the Hub, and a Space cannot see this machine",
-            "publish it first (`cogsym publish RUN ORG/NAME`) and give ORG/NAME; to serve it here: cogsym space serve",
-        )
-    with hub_errors(f"look at {repo_id}", repo_id, token=api.token):
-        info = api.model_info(repo_id, revision=revision or None)
-        names = [file.rfilename for file in info.siblings or ()]
-        if "config.json" not in names or "records/card.json" not in names:
-            raise HubError(f"{repo_id} is not a published delta", "look for one: `cogsym search`")
-        paths = [api.hf_hub_download(repo_id, name, revision=info.sha) for name in ("config.json", "records/card.json")]
-    try:
-        config, facts = DeltaConfig.read(Path(paths[0])), CardFacts.read(Path(paths[1]))
-    except CardError as error:
-        raise HubError(
-            f"{repo_id} is not a delta that this version of the toolkit can read", "ask its owners to publish it again"
-        ) from error
-    assert info.sha is not None
-    files = tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in _DELTA_FILES))
-    facts = facts.model_copy(update={"name": repo_id, "published": True})
-    return _Served(repo_id, info.sha, bool(info.private), files, config, facts)
-
-
-def _base_problems(served: Sequence[_Served]) -> Iterator[str]:
+def _base_problems(served: Sequence[PublishedDelta]) -> Iterator[str]:
     first = served[0]
     for other in served[1:]:
         if other.config.base_fingerprint != first.config.base_fingerprint:
@@ -179,9 +131,11 @@ def _named(base: BaseInfo) -> str:
     return f"{base.id}@{base.revision[:12]}" if base.revision else base.id
 
 
-def _preload(api: HfApi, served: Sequence[_Served]) -> tuple[list[Preload], list[str]]:
+def _preload(api: HfApi, served: Sequence[PublishedDelta]) -> tuple[list[Preload], list[str]]:
     """What a build can fetch without a token, and what somebody has to do for the rest."""
-    preload = [Preload(one.repo_id, one.files, one.commit) for one in served if not one.private]
+    preload = [
+        Preload(one.repo_id, _matching(one.files, _DELTA_FILES), one.commit) for one in served if not one.private
+    ]
     locked = [f"{one.repo_id} is private" for one in served if one.private]
     base = served[0].config.base
     if served[0].facts.base_on_hub:
@@ -190,8 +144,7 @@ def _preload(api: HfApi, served: Sequence[_Served]) -> tuple[list[Preload], list
         except HfHubHTTPError:
             locked.append(f"{base.id} cannot be seen from here")
         else:
-            names = [file.rfilename for file in info.siblings or ()]
-            files = tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in BASE_FILES))
+            files = _matching([file.rfilename for file in info.siblings or ()], BASE_FILES)
             if info.gated or info.private:
                 locked.append(f"{base.id} is {'gated' if info.gated else 'private'}")
             elif info.sha:
@@ -199,9 +152,13 @@ def _preload(api: HfApi, served: Sequence[_Served]) -> tuple[list[Preload], list
     return preload, [f"{what}: give the Space a secret HF_TOKEN, in its settings, that may read it" for what in locked]
 
 
+def _matching(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
 @contextmanager
 def _draft(
-    served: Sequence[_Served], title: str, hardware: str | None, wheel: Path | None, preload: Sequence[Preload]
+    served: Sequence[PublishedDelta], title: str, hardware: str | None, wheel: Path | None, preload: Sequence[Preload]
 ) -> Iterator[tuple[Contents, tuple[str, ...]]]:
     """The Space's files in a folder of their own, and why they cannot run anywhere else, if so."""
     with tempfile.TemporaryDirectory(prefix="cogsym-space-") as place:
