@@ -44,7 +44,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def plain_put(hub: HubServer, source: Path, sha256: str) -> None:
     """One PUT of the file; the server hashes and stores it, as for every upload."""
-    connection = http.client.HTTPConnection(urlsplit(hub.endpoint).netloc)
+    connection = http.client.HTTPConnection(urlsplit(hub.endpoint).netloc, blocksize=BLOCK)
     with source.open("rb") as file:
         connection.request("PUT", f"/upload/{sha256}", file, {"Content-Length": str(source.stat().st_size)})
         assert connection.getresponse().status == 200
@@ -53,7 +53,7 @@ def plain_put(hub: HubServer, source: Path, sha256: str) -> None:
 
 def plain_get(hub: HubServer, sha256: str, target: Path) -> None:
     """One GET into a file."""
-    connection = http.client.HTTPConnection(urlsplit(hub.endpoint).netloc)
+    connection = http.client.HTTPConnection(urlsplit(hub.endpoint).netloc, blocksize=BLOCK)
     connection.request("GET", f"/cdn/{sha256}")
     with target.open("wb") as file:
         shutil.copyfileobj(connection.getresponse(), file, BLOCK)
