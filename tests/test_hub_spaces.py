@@ -323,6 +323,21 @@ def test_a_wheel_of_something_else_is_refused(
     assert STORED not in shelf.store.repositories
 
 
+def test_a_wheel_under_another_name_is_refused(shelf: HubServer, tmp_path: Path) -> None:
+    renamed = make_wheel(tmp_path).rename(tmp_path / "mine.whl")
+    with pytest.raises(HubError, match=r"mine\.whl is not a wheel of cogsym-toolkit with its page"):
+        push(shelf, JAVANESE, wheel=renamed)
+
+
+def test_a_strangers_file_names_cannot_change_what_is_preloaded(shelf: HubServer) -> None:
+    shelf.store.add_files(JAVANESE, {"records/a.json org/evil": b"{}", "records/a,b.json": b"{}"})
+    push(shelf, JAVANESE)
+    delta, _ = read_front_matter(shelf.store.files(STORED)["README.md"].decode())["preload_from_hub"]
+    assert delta.count(" ") == 2
+    assert "evil" not in delta
+    assert "a,b" not in delta
+
+
 def test_a_file_that_is_no_wheel_is_refused(shelf: HubServer, tmp_path: Path) -> None:
     path = tmp_path / f"cogsym_toolkit-{__version__}-py3-none-any.whl"
     path.write_bytes(b"no zip")

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from toolkit import __version__
 from toolkit.errors import HubError
+from toolkit.hub.contents import SPACE
 
 DISTRIBUTION = "cogsym-toolkit"
 PAGE = "toolkit/space/app.py"
@@ -105,8 +106,10 @@ def _wheel_dependencies(wheel: Path) -> list[str]:
             fields = HeaderParser().parsestr(archive.read(name).decode("utf-8"))
     except (OSError, zipfile.BadZipFile, StopIteration, UnicodeDecodeError) as error:
         raise HubError(f"{wheel} is no wheel", "build one: python -m build --wheel") from error
-    if fields["Name"] != DISTRIBUTION or PAGE not in names:
-        raise HubError(f"{wheel.name} is not a wheel of {DISTRIBUTION} with its page", "python -m build --wheel")
+    if fields["Name"] != DISTRIBUTION or PAGE not in names or not SPACE.holds(wheel.name):
+        raise HubError(
+            f"{wheel.name} is not a wheel of {DISTRIBUTION} with its page", "build one: python -m build --wheel"
+        )
     if fields["Version"] != __version__:
         raise HubError(f"{wheel.name} is of version {fields['Version']}, but {__version__} runs here", "build it again")
     wanted = fields.get_all("Requires-Dist") or []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ from toolkit.records import BaseInfo
 
 # What the page reads of a delta; the rest of its repository need not be there when a Space starts.
 _DELTA_FILES = ("config.json", "delta*.safetensors*", "records/*.json", "records/evaluation/*.json")
+_PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 TITLE = "Update the CogSym translation page"
 
 
@@ -153,7 +155,9 @@ def _preload(api: HfApi, served: Sequence[PublishedDelta]) -> tuple[list[Preload
 
 
 def _matching(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
+    """Those of the names that a line of `preload_from_hub` can hold: it is cut at spaces and commas."""
+    plain = (name for name in names if _PLAIN.fullmatch(name))
+    return tuple(name for name in plain if any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
 @contextmanager
