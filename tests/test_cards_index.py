@@ -93,7 +93,11 @@ def test_a_space_card_has_what_the_hub_needs_to_build_it(javanese: CardFacts, su
     assert is_space_card(page)
     assert not is_space_card(page.replace("- cogsym-space\n", ""))
     assert not is_space_card("# Another")
-    assert "| Javanese | Basa Jawa |" in page
+    assert (
+        "| [cogsym/llama-2-7b-cogsym-jav](https://huggingface.co/cogsym/llama-2-7b-cogsym-jav) "
+        "| chrF++ 47.3 (46.4–48.2), fair | chrF++ 36.9 (36.0–37.8), weak |" in page
+    )
+    assert "| `sun-run` | not measured | chrF++ 36.9 (36.0–37.8), weak |" in page
 
 
 def test_what_a_space_preloads_is_pinned(javanese: CardFacts) -> None:

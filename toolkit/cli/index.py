@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def index(
     deltas: Annotated[
-        list[str] | None, typer.Argument(help="Run folders, folders of downloaded deltas, or ORG/NAME[@revision].")
+        list[str] | None,
+        typer.Argument(help="Run folders, folders of downloaded deltas, ORG/NAME or ORG/NAME@revision."),
     ] = None,
     author: Annotated[str | None, typer.Option(help="Also all that this organisation or user has published.")] = None,
     to: Annotated[Path | None, typer.Option("--out", help="File to write; left out, the page is printed.")] = None,

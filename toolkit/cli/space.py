@@ -22,7 +22,7 @@ app.command()(push)
 def serve(
     delta: Annotated[
         list[str] | None,
-        typer.Option(help="Run folder, downloaded delta, or Hub id[@revision]; give it again for more."),
+        typer.Option(help="Run folder, downloaded delta, Hub id, or Hub id@revision; give it again for more."),
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="pocket, a folder, or a Hub id; default the base that the first delta names.")

@@ -14,7 +14,9 @@ def push(
     target: Annotated[str, typer.Argument(help="`org/name` of the Space, or a folder such as ./space.")],
     delta: Annotated[
         list[str] | None,
-        typer.Option(help="ORG/NAME[@revision], once for each; default all that the Space's owner has published."),
+        typer.Option(
+            help="ORG/NAME or ORG/NAME@revision, once for each; default all that the Space's owner has published."
+        ),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the Space.")] = None,
     hardware: Annotated[
