@@ -16,6 +16,7 @@ from hub_cards.facts import (
     CardFacts,
     DeltaFacts,
     Example,
+    FullRun,
     LanguageFacts,
     Measurement,
     ScoreRow,
@@ -28,6 +29,8 @@ from toolkit.languages import get_language
 from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, Score, TrainingRecord
 from toolkit.run_folder import RunFolder
 
+FULL = "full"
+"""What the evaluation records of a full fine-tune call their model."""
 EXAMPLES_PER_DIRECTION = 2
 MAX_EXAMPLE_CHARACTERS = 1000
 # Shown in sections of their own, so not among the recipe's changes.
@@ -73,6 +76,7 @@ def collect(run: RunFolder, name: str | None = None) -> CardFacts:
         selection=config.selection,
         delta=_delta_facts(delta),
         training=_training_facts(training) if training else None,
+        full=_full_run(run, training) if training else None,
         scores=scores,
         verdicts=judge(scores),
         examples=tuple(_examples(run, evaluations)),
@@ -176,15 +180,50 @@ def _training_facts(training: TrainingRecord) -> TrainingFacts:
     fields["recipe_changes"] = {
         key: value for key, value in training.recipe_changes.items() if key not in _SHOWN_ELSEWHERE
     }
-    fields["first_loss"], fields["final_loss"] = round(training.first_loss, 3), round(training.final_loss, 3)
+    for loss in ("first_loss", "final_loss", "held_out_loss"):
+        fields[loss] = None if fields[loss] is None else round(fields[loss], 3)
     return TrainingFacts.model_validate(fields)
+
+
+def same_data(one: TrainingRecord, other: TrainingRecord) -> bool:
+    """Whether two runs were trained on the same rows, each source as often."""
+
+    def sources(record: TrainingRecord) -> list[tuple[object, ...]]:
+        return sorted((source.fingerprint, source.role, source.kind, source.weight) for source in record.data)
+
+    return sources(one) == sources(other)
+
+
+def _full_run(run: RunFolder, training: TrainingRecord) -> FullRun | None:
+    if not run.full_training_record.is_file():
+        return None
+    full = TrainingRecord.read(run.full_training_record)
+    if not same_data(training, full):
+        raise CardError(
+            f"the full fine-tune in records/{run.full_training_record.name} was trained on other rows",
+            "take one over that fits: `cogsym card RUN --full FULL`; or delete it with records/evaluation/*.full.json",
+        )
+    return FullRun(
+        trained_weights=full.selection.trained_weights,
+        steps=full.steps,
+        seconds=full.seconds,
+        device=full.hardware.device,
+        recipe_differences={
+            key: value for key, value in full.recipe.items() if key != "select" and training.recipe.get(key) != value
+        },
+    )
+
+
+def task_of(record: EvaluationRecord) -> tuple[object, ...]:
+    """What two records must share to stand in one row."""
+    return tuple(getattr(record, key) for key in _TASK_KEYS)
 
 
 def _score_rows(evaluations: list[EvaluationRecord]) -> tuple[ScoreRow, ...]:
     """Rows in the order of the records, directions of the new language first, each with every model measured on it."""
     groups: dict[tuple[object, ...], list[EvaluationRecord]] = {}
     for record in evaluations:
-        groups.setdefault(tuple(getattr(record, key) for key in _TASK_KEYS), []).append(record)
+        groups.setdefault(task_of(record), []).append(record)
     rows = []
     for records in groups.values():
         metrics = dict.fromkeys(score.metric for record in records for score in record.scores)

@@ -154,13 +154,26 @@ class TrainingFacts(Record):
     tokens: int
     first_loss: float
     final_loss: float
+    held_out_loss: float | None = None
     seconds: float
     peak_memory_bytes: int | None = None
     trained_dtype: str
     hardware: Hardware
     energy_kwh: float | None = None
+    emissions_grams: float | None = None
+    country: str | None = None
     versions: dict[str, str]
     date: str
+
+
+class FullRun(Record):
+    """The run that trained every weight on the same data, and whose scores stand beside this one's."""
+
+    trained_weights: int
+    steps: int
+    seconds: float
+    device: str
+    recipe_differences: dict[str, Any] = Field(description="fields other than `select` that differ from this run's")
 
 
 class CardFacts(Record):
@@ -181,6 +194,7 @@ class CardFacts(Record):
     selection: SelectionInfo
     delta: DeltaFacts
     training: TrainingFacts | None = None
+    full: FullRun | None = None
     scores: tuple[ScoreRow, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     examples: tuple[Example, ...] = ()
@@ -194,9 +208,3 @@ class CardFacts(Record):
     @property
     def known_scores(self) -> tuple[ScoreRow, ...]:
         return tuple(row for row in self.scores if row.role == "known")
-
-    @property
-    def other_models(self) -> tuple[str, ...]:
-        """Names of runs other than base and adapted, e.g. `full`, in the order of their first score."""
-        names = [measured.model for row in self.scores for measured in row.measurements]
-        return tuple(dict.fromkeys(name for name in names if name not in (BASE, ADAPTED)))

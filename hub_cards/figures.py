@@ -47,7 +47,8 @@ def draw_scores(rows: Sequence[ScoreRow]) -> bytes | None:
         at = [y + offset for y, _ in places]
         values = [measured.value for _, measured in places]
         colour = {BASE: BEFORE, ADAPTED: AFTER}.get(model, OTHER)
-        label = {BASE: "base", ADAPTED: "with this delta"}.get(model, one_line(model, 40))
+        known = {BASE: "base", ADAPTED: "with this delta", "full": "full training"}
+        label = known.get(model) or one_line(model, 40)
         axes.barh(at, values, height=thickness * 0.88, color=colour, label=_plain(label))
         for y, (_, measured) in zip(at, places, strict=True):
             _label_bar(axes, y, measured.value, measured.low, measured.high, rows[0].decimals)

@@ -30,6 +30,7 @@ GENERATED_KEYS = (
     "widget",
     "model-index",
 )
+CO2_KEY, CO2_SOURCE = "co2_eq_emissions", "codecarbon"
 _HUB_METRICS = {
     "chrF++": "chrf",
     "chrF": "chrf",
@@ -85,7 +86,22 @@ def front_matter(facts: CardFacts) -> dict[str, Any]:
         if example.source_text.strip() and example.adapted.strip()
     ]
     fields["model-index"] = model_index(facts)
+    fields[CO2_KEY] = _emissions(facts)
     return {key: value for key, value in fields.items() if value}
+
+
+def _emissions(facts: CardFacts) -> dict[str, Any]:
+    """What training gave off, in grams, as the Hub shows it; empty where it is not known."""
+    training = facts.training
+    if training is None or training.emissions_grams is None or training.country is None:
+        return {}
+    return {
+        "emissions": training.emissions_grams,
+        "source": CO2_SOURCE,
+        "training_type": "fine-tuning",
+        "geographical_location": one_line(training.country),
+        "hardware_used": one_line(training.hardware.device),
+    }
 
 
 def model_index(facts: CardFacts) -> list[dict[str, Any]]:
@@ -152,7 +168,11 @@ def kept_keys(card: str) -> dict[str, Any]:
     """The keys of an existing card that the generator never writes, such as `new_version` or `thumbnail`."""
     if _FRONT_MATTER.match(card) is None:
         return {}
-    return {key: value for key, value in read_front_matter(card).items() if key not in GENERATED_KEYS}
+    fields = read_front_matter(card)
+    emissions = fields.get(CO2_KEY)
+    if isinstance(emissions, dict) and emissions.get("source") == CO2_SOURCE:
+        del fields[CO2_KEY]  # ours; a person's own figure, from whoever sells the power, stays
+    return {key: value for key, value in fields.items() if key not in GENERATED_KEYS}
 
 
 def write_front_matter(fields: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -84,11 +84,13 @@ def environment() -> Environment:
         "size": wording.size,
         "count": wording.count,
         "duration": wording.duration,
+        "grams": wording.grams,
         "percent": wording.percent,
         "ranges": wording.ranges,
         "listing": wording.listing,
         "score": wording.score,
         "difference": wording.difference,
+        "other_models": _other_models,
     }
     made.globals["fence"] = _fence_block
     made.globals["start_marker"] = yours.start_marker
@@ -128,7 +130,7 @@ def context(facts: CardFacts, figures: Collection[str], files: Collection[str]) 
         "signatures": "\n".join(dict.fromkeys(text.one_line(row.signature, 400) for row in facts.scores)),
         "common_test": _common_test(facts),
         "worse_known": _first_by_task(row for row in facts.known_scores if row.change == "worse"),
-        "small_tests": _first_by_task(row for row in facts.target_scores if row.n < SMALL_TEST),
+        "small_tests": _small_tests(facts),
         "scores_alt": _scores_alt(facts),
         "layers_alt": _layers_alt(facts),
         "recipe_yaml": dump_yaml(_stated(facts.training.recipe)) if facts.training else "",
@@ -179,6 +181,20 @@ def _first_by_task(rows: Iterable[ScoreRow]) -> list[ScoreRow]:
     for row in rows:
         first.setdefault(row.task, row)
     return list(first.values())
+
+
+def _other_models(rows: Sequence[ScoreRow]) -> list[str]:
+    """Models beside base and adapted that have a number in one of these rows."""
+    names = dict.fromkeys(measured.model for row in rows for measured in row.measurements)
+    return [name for name in names if name not in (BASE, ADAPTED)]
+
+
+def _small_tests(facts: CardFacts) -> list[dict[str, Any]]:
+    """Test sets too small for firm numbers, each with its directions."""
+    tests: dict[tuple[str, int], list[str]] = {}
+    for row in _first_by_task(row for row in facts.target_scores if row.n < SMALL_TEST):
+        tests.setdefault((row.dataset, row.n), []).append(row.direction)
+    return [{"dataset": dataset, "n": n, "directions": directions} for (dataset, n), directions in tests.items()]
 
 
 def _common_test(facts: CardFacts) -> ScoreRow | None:

@@ -30,6 +30,11 @@ def count(number: int) -> Markup:
     return Markup(f"{number:,}")
 
 
+def grams(amount: float) -> Markup:
+    """A weight in grams, or in kilograms from one on."""
+    return Markup(f"{amount / 1000:.3g} kg" if amount >= 999.5 else f"{amount:.3g} g")
+
+
 def duration(seconds: float) -> Markup:
     """A time in its two largest units."""
     whole = round(seconds)

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from card_records import BASE, POCKET_BASE, SCORES, SELECTION, evaluation, make_records
 
-from hub_cards import CardFacts, collect, render, write_card
+from hub_cards import CardFacts, collect, lint, render, write_card
+from hub_cards.compared import take_over_full
 from hub_cards.licences import LLAMA2_NOTICE
 from hub_cards.metadata import read_front_matter
 from toolkit.errors import CardError
@@ -135,6 +136,33 @@ def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
     assert "chrF" not in card
 
 
+def test_emissions_are_claimed_where_the_country_is_known_and_a_persons_own_figure_stays(tmp_path: Path) -> None:
+    run = make_records(tmp_path / "run")
+    write_card(run)
+    card = run.card.read_text(encoding="utf-8")
+    assert read_front_matter(card)["co2_eq_emissions"] == {
+        "emissions": 1280.0,
+        "source": "codecarbon",
+        "training_type": "fine-tuning",
+        "geographical_location": "Indonesia",
+        "hardware_used": "NVIDIA GeForce RTX 4090",
+    }
+    assert "CO₂: 1.28 kg for that energy, by the mix of power of Indonesia" in section(
+        card, "Hardware, time and energy"
+    )
+    unknown = {"emissions_grams": None, "country": None}
+    run.read_training().model_copy(update=unknown).write(run.training_record)
+    write_card(run)
+    card = run.card.read_text(encoding="utf-8")
+    assert "co2_eq_emissions" not in read_front_matter(card), "what is not known any more is not claimed any more"
+    assert "CO₂" not in card
+    assert "1.9 kWh" in card
+    own = {"emissions": 40, "source": "the invoice of our own turbine"}
+    run.card.write_text(card.replace("---\nlanguage:", f"---\nco2_eq_emissions: {own}\nlanguage:", 1), "utf-8")
+    write_card(run)
+    assert read_front_matter(run.card.read_text(encoding="utf-8"))["co2_eq_emissions"] == own
+
+
 def test_a_delta_without_a_training_record_gets_a_card_without_recipe(tmp_path: Path) -> None:
     run = make_records(tmp_path / "run")
     run.training_record.unlink()
@@ -187,7 +215,7 @@ def test_trained_but_untested_directions_and_small_tests_are_said(tmp_path: Path
         record.model_copy(update={"n": 40}).write(path)
     limits = section(render(collect(run)).readme, "Limits and risks")
     assert "`jav>eng` was trained but not tested" in limits
-    assert "**Small tests**: `eng>jav` on 40 sentences of NusaX. These numbers are rough." in limits
+    assert "**A small test**: `eng>jav` on 40 sentences of NusaX. These numbers are rough." in limits
 
 
 def test_machine_translated_and_non_commercial_data_pass_into_the_limits(tmp_path: Path) -> None:
@@ -211,9 +239,74 @@ def test_other_runs_get_a_column_of_their_own(tmp_path: Path) -> None:
     record = evaluation("eng>jav", "full", "target", (score,))
     record.write(run.evaluation_records / f"{record.task}.full.json")
     card = render(collect(run)).readme
-    assert "| This delta | full | Change |" in card
+    assert "| This delta | Change | Full training |" in card
     row = next(line for line in card.splitlines() if line.startswith("| English → Javanese | chrF++ |"))
-    assert row == "| English → Javanese | chrF++ | 24.8 (24.2–25.4) | **47.3 (46.4–48.2)** | 48.9 (48.0–49.8) | +22.5 |"
+    assert row == "| English → Javanese | chrF++ | 24.8 (24.2–25.4) | **47.3 (46.4–48.2)** | +22.5 | 48.9 (48.0–49.8) |"
+
+
+FULL_SELECTION = SELECTION.model_copy(update={"method": "full", "budget": None, "trained_weights": 6_738_415_616})
+
+
+def full_run(root: Path, **changes: Any) -> RunFolder:
+    """A run that trained every weight, measured on one of the three tests."""
+    scores = {"eng>jav": ("target", {"chrF++": ((24.81, 0.6), (48.92, 0.9)), "BLEU": ((2.13, 0.4), (18.4, 1.2))})}
+    changes.setdefault("config", {"selection": FULL_SELECTION})
+    changes.setdefault("training", {"selection": FULL_SELECTION, "seconds": 52_000.0})
+    return make_records(root, **{"scores": scores, **changes})
+
+
+def test_the_scores_of_a_full_fine_tune_stand_beside_those_of_the_delta(tmp_path: Path, cogsym: Any) -> None:
+    run, full = make_records(tmp_path / "run"), full_run(tmp_path / "full")
+    training = full.read_training()
+    recipe = {**training.recipe, "select": "full", "learning_rate": 1e-5}
+    training.model_copy(update={"recipe": recipe}).write(full.training_record)
+    assert cogsym("card", run.root, "--full", full.root, "--name", NAME).code == 0
+    card = run.card.read_text(encoding="utf-8")
+    shown = section(card, "How well it translates")
+    assert (
+        "| English → Javanese | chrF++ | 24.8 (24.2–25.4) | **47.3 (46.4–48.2)** | +22.5 | 48.9 (48.0–49.8) |" in shown
+    )
+    assert "| Javanese → English | chrF++ | 33.0 (32.2–33.8) | **36.9 (36.0–37.8)** | +3.9 | – |" in shown
+    assert "| English → Indonesian | chrF++ | 57.3 (56.5–58.1) | **54.1 (53.3–54.9)** | −3.2 |\n" in shown
+    assert (
+        "*Full training* is the same base with every weight trained on the same data: 6.74 billion weights, 6,533 "
+        "steps, 14 h 26 min on NVIDIA GeForce RTX 4090. Its recipe also differs in `learning_rate: 1e-05`." in shown
+    )
+    index = read_front_matter(card)["model-index"][0]["results"]
+    assert index[0]["metrics"][0]["value"] == 47.3, "machines read the scores of what is published here"
+    assert (run.samples / "NusaX_eng_jav.full.jsonl").read_bytes() == (
+        full.samples / "NusaX_eng_jav.adapted.jsonl"
+    ).read_bytes()
+    assert cogsym("card", run.root).code == 0
+    assert run.card.read_text(encoding="utf-8") == card, "the records stay with the run"
+    assert lint(card, run.root) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": {"selection": SELECTION}}, "full trained cogsym, not every weight"),
+        ({"config": {"selection": FULL_SELECTION, "language": "sun"}}, "full is about sun on meta-llama"),
+        ({"training": {"selection": FULL_SELECTION, "data": ()}}, "full was trained on other rows than run"),
+        ({"scores": {}}, "full was evaluated on none of the tests of run"),
+    ],
+)
+def test_a_run_that_cannot_be_compared_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    run, full = make_records(tmp_path / "run"), full_run(tmp_path / "full", **changes)
+    before = sorted(run.root.rglob("*"))
+    with pytest.raises(CardError, match=message):
+        take_over_full(run, full)
+    assert sorted(run.root.rglob("*")) == before
+
+
+def test_a_full_fine_tune_on_what_was_the_data_before_is_refused(tmp_path: Path) -> None:
+    run = make_records(tmp_path / "run")
+    take_over_full(run, full_run(tmp_path / "full"))
+    run.read_training().model_copy(update={"data": ()}).write(run.training_record)
+    with pytest.raises(
+        CardError, match=r"the full fine-tune in records/training\.full\.json was trained on other rows"
+    ):
+        collect(run)
 
 
 def test_contradicting_records_are_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from card_records import BASE, SCORES, make_records
 from hub_cards import CardFacts, collect
 from hub_cards.index import MAX_NOTE_CHARACTERS, collection_note, render_index, render_organisation
 from hub_cards.metadata import read_front_matter
-from hub_cards.space import MAX_DESCRIPTION_CHARACTERS, render_space
+from hub_cards.space import MAX_DESCRIPTION_CHARACTERS, Preload, is_space_card, render_space
 from toolkit.errors import CardError
 
 
@@ -84,20 +84,44 @@ def test_a_collection_note_holds_scores_and_size_within_the_hubs_limit(javanese:
 def test_a_space_card_has_what_the_hub_needs_to_build_it(javanese: CardFacts, sundanese: CardFacts) -> None:
     page = render_space([javanese, sundanese], sdk_version="6.31.0", hardware="zero-a10g")
     fields = read_front_matter(page)
-    assert (fields["sdk"], fields["sdk_version"], fields["python_version"]) == ("gradio", "6.31.0", "3.11")
+    assert (fields["sdk"], fields["sdk_version"], fields["python_version"]) == ("gradio", "6.31.0", "3.12")
     assert fields["app_file"] == "app.py"
     assert fields["suggested_hardware"] == "zero-a10g"
     assert fields["short_description"] == "Translate to and from Javanese, Sundanese"
     assert fields["models"] == ["cogsym/llama-2-7b-cogsym-jav", "meta-llama/Llama-2-7b-hf"]
-    # The base is gated: a build, which has no token, could not fetch it.
-    assert fields["preload_from_hub"] == ["cogsym/llama-2-7b-cogsym-jav config.json,delta.safetensors"]
-    assert "| Javanese | Basa Jawa |" in page
+    assert "preload_from_hub" not in fields
+    assert is_space_card(page)
+    assert not is_space_card(page.replace("- cogsym-space\n", ""))
+    assert not is_space_card("# Another")
+    assert (
+        "| [cogsym/llama-2-7b-cogsym-jav](https://huggingface.co/cogsym/llama-2-7b-cogsym-jav) "
+        "| chrF++ 47.3 (46.4–48.2), fair | chrF++ 36.9 (36.0–37.8), weak |" in page
+    )
+    assert "| `sun-run` | not measured | chrF++ 36.9 (36.0–37.8), weak |" in page
 
 
-def test_an_open_base_is_fetched_while_the_space_is_built(tmp_path: Path) -> None:
-    base = BASE.model_copy(update={"id": "org/open", "licence": "apache-2.0"})
+def test_what_a_space_preloads_is_pinned(javanese: CardFacts) -> None:
+    preload = [Preload("org/name", ("config.json", "delta.safetensors"), "c" * 40)]
+    fields = read_front_matter(render_space([javanese], sdk_version="6.31.0", preload=preload))
+    assert fields["preload_from_hub"] == ["org/name config.json,delta.safetensors " + "c" * 40]
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "machine"),
+    [
+        (4_000_000, "cpu-basic"),
+        (13_476_831_232, "l4x1"),
+        (26_000_000_000, "l40sx1"),
+        (60_000_000_000, "a100-large"),
+        (137_953_296_384, "a100x4"),
+    ],
+)
+def test_a_space_suggests_the_smallest_machine_that_its_base_fits_into(
+    tmp_path: Path, size_bytes: int, machine: str
+) -> None:
+    base = BASE.model_copy(update={"size_bytes": size_bytes})
     facts = collect(make_records(tmp_path / "run", base=base), "org/name")
-    assert "org/open" in read_front_matter(render_space([facts], sdk_version="6.31.0"))["preload_from_hub"]
+    assert read_front_matter(render_space([facts], sdk_version="6.31.0"))["suggested_hardware"] == machine
 
 
 def test_a_space_of_many_languages_keeps_its_description_within_the_hubs_limit(javanese: CardFacts) -> None:

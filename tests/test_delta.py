@@ -291,6 +291,17 @@ def test_base_info_comes_from_headers_alone(tmp_path: Path) -> None:
     assert info.n_weights * 2 == info.size_bytes
 
 
+def test_the_layers_of_a_decoder_among_other_models_are_counted(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "model", small_base())
+    config = {
+        "architectures": ["Gemma3ForConditionalGeneration"],
+        "text_config": {"num_hidden_layers": 34},
+        "vision_config": {"num_hidden_layers": 27},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    assert read_base_info(folder).n_layers == 34
+
+
 def test_extract_refuses_another_dtype(tmp_path: Path) -> None:
     base = write_file(tmp_path / "a.safetensors", {"w": ("BF16", np.zeros((2, 2), np.uint16))})
     other = write_file(tmp_path / "b.safetensors", {"w": ("F32", np.zeros((2, 2), np.uint32))})

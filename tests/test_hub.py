@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from published_run import BASE, make_run
 
+from hub_cards import write_card
 from toolkit.errors import CogsymError, HubError, OutputError
 from toolkit.hub import PublishReport, publish
 from toolkit.hub import local as local_module
@@ -267,6 +268,16 @@ def test_llama2_deltas_need_the_notice_and_the_use_policy(tmp_path: Path) -> Non
 def test_the_smoke_test_gets_the_published_folder_and_its_words_are_reported(run: RunFolder, tmp_path: Path) -> None:
     report = publish(run, tmp_path / "published", smoke=lambda folder: f"read {len(files_below(folder))} files")
     assert report.smoke == f"read {len(PUBLISHED)} files"
+
+
+def test_the_scores_of_a_full_fine_tune_are_published_with_the_run(run: RunFolder, tmp_path: Path) -> None:
+    (record,) = run.read_evaluations()
+    full = record.model_copy(update={"model": "full", "delta_sha256": "f" * 64, "samples": None})
+    full.write(run.evaluation_records / f"{record.task}.full.json")
+    write_card(run, name="org/tiny-jav")
+    report = publish(run, tmp_path / "published")
+    assert "records/evaluation/pocket_eng_jav.full.json" in [file.path for file in report.files]
+    assert "| Full training |" in (tmp_path / "published" / "README.md").read_text(encoding="utf-8")
 
 
 def test_options_of_the_hub_are_refused_for_a_folder(run: RunFolder, tmp_path: Path) -> None:

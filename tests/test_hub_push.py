@@ -283,10 +283,11 @@ def test_the_collection_lists_it_and_its_note_follows_the_scores(hub: HubServer,
     assert report.notes == (f"listed in {hub.endpoint}/collections/{slug}",)
     (item,) = hub.store.collections[slug]["items"]
     assert item["id"] == REPO
-    assert item["note"]["text"] == "jav on tests/tiny-base: eng>jav chrF++ 71.2"
+    note = "Javanese for tiny-base. English → Javanese chrF++ {} (good, pocket phrasebook). {} on top of the base"
+    assert item["note"]["text"] == note.format(71.2, "1.2 kB")
     publish(newer(run), REPO, collection="CogSym deltas", endpoint=hub.endpoint)
     (item,) = hub.store.collections[slug]["items"]
-    assert item["note"]["text"].endswith("chrF++ 75.5")
+    assert item["note"]["text"] == note.format(75.5, "13 bytes")
 
 
 def test_an_older_repository_points_to_the_new_one(hub: HubServer, run: RunFolder) -> None:

@@ -42,6 +42,7 @@ FLOORS = (
         "adaptation",
         "analysis",
         "hub_cards",
+        "sharing",
     },
     {"demo"},
     {"cli", "spaces"},

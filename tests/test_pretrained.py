@@ -7,10 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hub_server import TOKEN, HubServer
 
+import toolkit
 from toolkit import pretrained
-from toolkit.errors import BaseModelError, CogsymError, DeltaError
+from toolkit.errors import BaseModelError, CogsymError, DeltaError, HubError
 from toolkit.run_folder import RunFolder
+
+pytest_plugins = ("hub_server.fixtures",)
 
 
 def copy_base(tiny_base: Path, tmp_path: Path) -> Path:
@@ -139,3 +143,82 @@ def config_fields(base_id: str) -> dict[str, object]:
         "selection": selection,
         "delta_sha256": "0" * 64,
     }
+
+
+BASE_ON_HUB, DELTA_ON_HUB = "org/tiny", "org/tiny-jav"
+
+
+@pytest.fixture
+def private_shelf(
+    hub: HubServer, tiny_base: Path, tiny_deltas: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> HubServer:
+    """A Hub with a base and a delta on it, both private; nobody is logged in."""
+    hub.store.add_files(BASE_ON_HUB, {path.name: path.read_bytes() for path in tiny_base.iterdir()})
+    run = RunFolder(tiny_deltas["jav"])
+    config = run.read_config()
+    base = config.base.model_copy(
+        update={"id": BASE_ON_HUB, "revision": hub.store.repositories[BASE_ON_HUB].refs["main"]}
+    )
+    text = config.model_copy(update={"base": base}).model_dump_json()
+    hub.store.add_files(DELTA_ON_HUB, {"config.json": text.encode(), "delta.safetensors": run.delta.read_bytes()})
+    for repository in hub.store.repositories.values():
+        repository.private = True
+    monkeypatch.delenv("HF_TOKEN")
+    return hub
+
+
+def downloads(hub: HubServer) -> list[str]:
+    return [request.path for request in hub.faults.requests if request.method == "GET" and "/cdn/" in request.path]
+
+
+def test_from_pretrained_takes_the_words_of_the_hub_for_delta_and_base(
+    private_shelf: HubServer, tiny_base: Path, tiny_deltas: dict[str, Path], tmp_path: Path
+) -> None:
+    import torch
+    from huggingface_hub import constants
+
+    pinned = private_shelf.store.repositories[DELTA_ON_HUB].refs["main"]
+    private_shelf.store.add_files(DELTA_ON_HUB, {"delta.safetensors": b"a newer one, which is broken"})
+    with pytest.raises(HubError, match="org/tiny-jav does not exist or is private, and you are not logged in"):
+        toolkit.from_pretrained(DELTA_ON_HUB, revision=pinned)
+    with pytest.raises(HubError, match="is not on this machine"):
+        toolkit.from_pretrained(DELTA_ON_HUB, revision=pinned, token=TOKEN, local_files_only=True)
+    options = {"revision": pinned, "cache_dir": tmp_path / "mine", "dtype": "bfloat16"}
+    model = toolkit.from_pretrained(DELTA_ON_HUB, token=TOKEN, **options)
+    expected = toolkit.from_pretrained(tiny_deltas["jav"], base=tiny_base, dtype="bfloat16")
+    for name, weight in expected.state_dict().items():
+        assert torch.equal(model.state_dict()[name], weight), name
+    assert not Path(constants.HF_HUB_CACHE).exists()
+    assert len(downloads(private_shelf)) == 2
+
+    private_shelf.faults.clear()
+    toolkit.from_pretrained(DELTA_ON_HUB, local_files_only=True, **options)
+    assert private_shelf.faults.requests == [], "what is here needs neither token nor network"
+    toolkit.from_pretrained(DELTA_ON_HUB, token=TOKEN, force_download=True, **options)
+    assert len(downloads(private_shelf)) == 2
+    with pytest.raises(HubError, match="cannot be downloaded again from this machine alone"):
+        toolkit.from_pretrained(DELTA_ON_HUB, force_download=True, local_files_only=True, **options)
+
+
+def test_a_token_that_is_false_is_none(private_shelf: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert pretrained.resolve_delta(DELTA_ON_HUB).config.is_file()
+    with pytest.raises(HubError, match="you are not logged in"):
+        pretrained.resolve_delta(DELTA_ON_HUB, token=False)
+
+
+def test_the_translator_takes_the_same_words(private_shelf: HubServer, tmp_path: Path) -> None:
+    translator = toolkit.Translator.from_pretrained(DELTA_ON_HUB, token=TOKEN, cache_dir=tmp_path / "mine")
+    assert translator.translate("sun.", "eng>jav") == "moon."
+    private_shelf.faults.clear()
+    translator.add(DELTA_ON_HUB, name="again", cache_dir=tmp_path / "mine", local_files_only=True)
+    assert private_shelf.faults.requests == []
+
+
+def test_a_base_is_found_here_without_asking_anybody(private_shelf: HubServer) -> None:
+    run = pretrained.resolve_delta(DELTA_ON_HUB, token=TOKEN)
+    private_shelf.faults.clear()
+    assert pretrained.base_here(run) is None
+    assert private_shelf.faults.requests == []
+    folder = pretrained.base_of(run, token=TOKEN)
+    assert pretrained.base_here(run) == folder

@@ -53,7 +53,7 @@ def test_a_trial_that_fails_says_that_it_is_published_all_the_same(
     hub: HubServer, tmp_path: Path, tiny_base: Path, cogsym: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(tmp_path / "run")  # whose delta is no delta at all
-    monkeypatch.setattr("toolkit.cli.publish.base_on_this_machine", lambda run: tiny_base)
+    monkeypatch.setattr("toolkit.sharing.base_here", lambda run: tiny_base)
     done = cogsym("publish", run.root, REPO)
     assert done.code == 1
     assert "error: org/tiny-jav is published, but does not work: " in done.err

@@ -318,7 +318,7 @@ def codecarbon(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
 
     class Tracker:
-        final_emissions_data = SimpleNamespace(energy_consumed=0.0012345)
+        final_emissions_data = SimpleNamespace(energy_consumed=0.0012345, emissions=0.000586, country_name=None)
 
         def __init__(self, **options: Any) -> None:
             assert options["save_to_file"] is False
@@ -336,8 +336,19 @@ def codecarbon(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_energy_is_recorded_where_it_is_measured(base: Path, rows: Path, tmp_path: Path, codecarbon: list[str]) -> None:
-    assert run(recipe(base, rows, max_steps=1), tmp_path / "run").energy_kwh == 0.00123
+    record = run(recipe(base, rows, max_steps=1), tmp_path / "run")
+    assert (record.energy_kwh, record.emissions_grams, record.country) == (0.00123, None, None)
     assert codecarbon == ["start", "stop"]
+
+
+@pytest.mark.usefixtures("codecarbon")
+def test_emissions_are_recorded_where_the_country_is_known(
+    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(energy_consumed=0.0012345, emissions=0.00083446, country_name="Indonesia")
+    monkeypatch.setattr(sys.modules["codecarbon"].OfflineEmissionsTracker, "final_emissions_data", found)
+    record = run(recipe(base, rows, max_steps=1), tmp_path / "run")
+    assert (record.energy_kwh, record.emissions_grams, record.country) == (0.00123, 0.834, "Indonesia")
 
 
 def test_energy_of_a_resumed_run_is_not_claimed(base: Path, rows: Path, tmp_path: Path, codecarbon: list[str]) -> None:

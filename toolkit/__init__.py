@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.delta import LanguageSwitcher, extract, load_delta, merge, verify
     from toolkit.pretrained import from_pretrained
+    from toolkit.sharing import push_to_hub
     from toolkit.translator import Translator
 
 __version__ = "0.1.0"
@@ -22,6 +23,7 @@ _HOME = {
     "from_pretrained": "toolkit.pretrained",
     "load_delta": "toolkit.delta",
     "merge": "toolkit.delta",
+    "push_to_hub": "toolkit.sharing",
     "verify": "toolkit.delta",
 }
 
@@ -33,6 +35,7 @@ __all__ = [
     "from_pretrained",
     "load_delta",
     "merge",
+    "push_to_hub",
     "verify",
 ]
 

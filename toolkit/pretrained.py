@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from toolkit.errors import BaseModelError, DeltaError
+from toolkit.errors import BaseModelError, CogsymError, DeltaError
 from toolkit.records import BaseInfo
 from toolkit.run_folder import RunFolder
 
@@ -23,7 +23,17 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _FLOAT32_SHARE = 0.4
 
 
-def resolve_base(id_or_path: str | os.PathLike[str], revision: str | None = None) -> Path:
+class Download(TypedDict, total=False):
+    """How files come from the Hub: the words of huggingface_hub, with its meaning. Files that are here need none."""
+
+    token: str | bool | None
+    """Default the one that you logged in with; False sends none."""
+    cache_dir: str | Path | None
+    force_download: bool
+    local_files_only: bool
+
+
+def resolve_base(id_or_path: str | os.PathLike[str], revision: str | None = None, **download: Unpack[Download]) -> Path:
     """The folder of a base model: `pocket`, an existing folder, or a Hub id, which is downloaded once.
 
     Raises:
@@ -41,7 +51,7 @@ def resolve_base(id_or_path: str | os.PathLike[str], revision: str | None = None
     if isinstance(id_or_path, str) and _is_hub_id(name):
         from toolkit import hub
 
-        return hub.fetch_base(name, revision=revision)
+        return hub.fetch_base(name, revision=revision, **download)
     raise BaseModelError(
         f"no base model at '{name}'", f"give a folder, a Hub id like meta-llama/Llama-2-7b-hf, or `{POCKET}`"
     )
@@ -61,7 +71,9 @@ def resolve_config(id_or_path: str | os.PathLike[str], revision: str | None = No
     return resolve_base(id_or_path, revision)
 
 
-def resolve_delta(id_or_path: str | os.PathLike[str], revision: str | None = None) -> RunFolder:
+def resolve_delta(
+    id_or_path: str | os.PathLike[str], revision: str | None = None, **download: Unpack[Download]
+) -> RunFolder:
     """The folder of a delta: one that holds config.json and the weights, or a Hub id, which is downloaded once.
 
     Raises:
@@ -79,7 +91,7 @@ def resolve_delta(id_or_path: str | os.PathLike[str], revision: str | None = Non
             )
         from toolkit import hub
 
-        path = hub.fetch_delta(name, revision=revision)
+        path = hub.fetch_delta(name, revision=revision, **download)
     run = RunFolder(path)
     if not run.config.is_file():
         raise DeltaError(
@@ -92,7 +104,7 @@ def resolve_delta(id_or_path: str | os.PathLike[str], revision: str | None = Non
     return run
 
 
-def base_of(run: RunFolder) -> Path:
+def base_of(run: RunFolder, **download: Unpack[Download]) -> Path:
     """The folder of the base that a delta was made for, as its config names it.
 
     A run made here from a base in a local folder finds that folder through its recipe.
@@ -102,7 +114,7 @@ def base_of(run: RunFolder) -> Path:
     """
     info = run.read_config().base
     if info.id == POCKET or _is_hub_id(info.id):  # never a path: a config may come from a stranger
-        return resolve_base(info.id, info.revision)
+        return resolve_base(info.id, info.revision, **download)
     if run.recipe.is_file():
         from toolkit.recipe import read_recipe
 
@@ -113,6 +125,13 @@ def base_of(run: RunFolder) -> Path:
         f"this delta was made for a base in a local folder named '{info.id}', which the config cannot locate",
         "pass the base: --base FOLDER, or base=FOLDER",
     )
+
+
+def base_here(run: RunFolder) -> Path | None:
+    """The folder of a delta's base if that is on this machine, without any download; else None."""
+    with suppress(CogsymError):
+        return base_of(run, local_files_only=True)
+    return None
 
 
 def load_base(
@@ -161,6 +180,10 @@ def from_pretrained(
     base: str | os.PathLike[str] | None = None,
     base_revision: str | None = None,
     revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    force_download: bool = False,
+    local_files_only: bool = False,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
 ) -> PreTrainedModel:
@@ -170,18 +193,26 @@ def from_pretrained(
         id_or_path: run folder, downloaded delta, or Hub id.
         base: `pocket`, a folder or a Hub id; default the base that the delta names.
         base_revision: commit of a base on the Hub, with `base`.
-        revision: commit of a delta on the Hub.
+        revision: branch, tag, commit or `refs/pr/N` of a delta on the Hub.
+        token: for delta and base on the Hub; default the one that you logged in with, False sends none.
+        cache_dir: where downloads are kept; default the Hub's own cache.
+        force_download: download again what the cache holds, delta and base.
+        local_files_only: use what was downloaded before, as HF_HUB_OFFLINE=1 does.
         device: see `load_base`.
         dtype: see `load_base`.
 
     Raises:
+        HubError: if the Hub refuses it, or it is not here and may not be downloaded.
         WrongBaseError: if the delta was made for other base weights.
         DamagedDeltaError: if the delta fails a checksum.
     """
     from toolkit.delta import LanguageSwitcher
 
-    run = resolve_delta(id_or_path, revision)
-    folder = base_of(run) if base is None else resolve_base(base, base_revision)
+    download = Download(
+        token=token, cache_dir=cache_dir, force_download=force_download, local_files_only=local_files_only
+    )
+    run = resolve_delta(id_or_path, revision, **download)
+    folder = base_of(run, **download) if base is None else resolve_base(base, base_revision, **download)
     model, _ = load_base(folder, device=device, dtype=dtype)
     switcher = LanguageSwitcher(model, folder)
     switcher.add("adapted", run.root / run.read_config().delta_file)

@@ -171,6 +171,10 @@ class TrainingRecord(Record):
     energy_kwh: float | None = Field(
         default=None, description="estimated by codecarbon; None where it was not there, or the run was resumed"
     )
+    emissions_grams: float | None = Field(
+        default=None, description="CO2 equivalents of that energy; None where nobody has said in which country it was"
+    )
+    country: str | None = Field(default=None, description="whose mix of power the emissions are for")
     versions: dict[str, str]
     date: str = Field(description="ISO 8601 date on which training ended")
 

@@ -96,6 +96,11 @@ class RunFolder:
         return self.records / "training.json"
 
     @property
+    def full_training_record(self) -> Path:
+        """How a full fine-tune was trained whose scores stand beside this run's, where there is one."""
+        return self.records / "training.full.json"
+
+    @property
     def delta_info(self) -> Path:
         return self.records / "delta.json"
 

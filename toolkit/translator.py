@@ -9,14 +9,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from toolkit.corpus import clean
 from toolkit.decoding import Answer, answer_greedily
 from toolkit.environment import memory_bytes
 from toolkit.errors import TranslationError
 from toolkit.languages import Direction, get_language, parse_direction
-from toolkit.pretrained import POCKET, base_of, load_base, resolve_base, resolve_delta
+from toolkit.pretrained import POCKET, Download, base_of, load_base, resolve_base, resolve_delta
 from toolkit.prompts import ALPACA, LINES, Template
 from toolkit.records import DeltaConfig
 from toolkit.routing import BASE, Adaptation, read_adaptation, require_route, routes
@@ -102,6 +102,7 @@ class Translator:
         revision: str | None = None,
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
+        **download: Unpack[Download],
     ) -> Translator:
         """A translator over the base that the deltas were made for, or over `base`.
 
@@ -112,6 +113,7 @@ class Translator:
             revision: commit of a single delta on the Hub.
             device: see `toolkit.pretrained.load_base`.
             dtype: see `toolkit.pretrained.load_base`.
+            download: `token`, `cache_dir`, `force_download` and `local_files_only`, as in `toolkit.from_pretrained`.
 
         Raises:
             WrongBaseError: if a delta was made for another base.
@@ -119,12 +121,12 @@ class Translator:
         from toolkit.delta import LanguageSwitcher
 
         wanted = [deltas] if isinstance(deltas, (str, os.PathLike)) else list(deltas)
-        runs = [resolve_delta(delta, revision) for delta in wanted]
+        runs = [resolve_delta(delta, revision, **download) for delta in wanted]
         if base is not None:
-            folder = resolve_base(base, base_revision)
+            folder = resolve_base(base, base_revision, **download)
             base_id = os.fspath(base) if not Path(base).is_dir() else Path(base).resolve().name
         elif runs:
-            folder, base_id = base_of(runs[0]), runs[0].read_config().base.id
+            folder, base_id = base_of(runs[0], **download), runs[0].read_config().base.id
         else:
             folder, base_id = resolve_base(POCKET), POCKET
         model, tokenizer = load_base(folder, device=device, dtype=dtype)
@@ -145,14 +147,21 @@ class Translator:
         return tuple(self._routes)
 
     def add(
-        self, id_or_path: str | os.PathLike[str], *, revision: str | None = None, name: str | None = None
+        self,
+        id_or_path: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        name: str | None = None,
+        **download: Unpack[Download],
     ) -> Adaptation:
         """Make one more delta ready, checked whole against the base; its name is its language's code unless given.
+
+        The words for a download are those of `toolkit.from_pretrained`.
 
         Raises:
             CogsymError: if the delta is damaged, was made for another base, or names an unknown language.
         """
-        run = resolve_delta(id_or_path, revision)
+        run = resolve_delta(id_or_path, revision, **download)
         adaptation = read_adaptation(name or self._free_name(run.read_config().language), run)
         self._switcher.add(
             adaptation.name, run.root / adaptation.config.delta_file, resident=self._has_room(adaptation.config)

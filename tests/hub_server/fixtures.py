@@ -37,6 +37,8 @@ def use_hub(monkeypatch: pytest.MonkeyPatch, endpoint: str, cache: Path) -> None
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(cache / "no-login"))
+    # A trusted publisher's token is kept for the whole process, and another server does not know it.
+    monkeypatch.setattr("huggingface_hub.utils._auth._OIDC_TOKEN_CACHE", None, raising=False)
     hurried = SimpleNamespace(sleep=lambda seconds: None, **{n: getattr(time, n) for n in ("time", "perf_counter")})
     for module in ("huggingface_hub.utils._http", "huggingface_hub.file_download"):
         monkeypatch.setattr(f"{module}.time", hurried)

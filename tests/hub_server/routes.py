@@ -75,6 +75,10 @@ def exchange_identity(call: Call) -> Answer:
 def create_repository(call: Call) -> Answer:
     asked = call.json()
     repo_id = f"{asked.get('organization') or call.user}/{asked['name']}"
+    if asked.get("type") == "space":
+        if asked.get("sdk") not in ("gradio", "docker", "static"):
+            return error(400, "a Space needs an sdk")
+        repo_id = f"spaces/{repo_id}"
     if call.user is None:
         return error(401, "Invalid username or password.")
     if not call.store.may_write(call.user, repo_id):
@@ -82,9 +86,19 @@ def create_repository(call: Call) -> Answer:
     with call.store.lock:
         if repo_id in call.store.repositories:
             return error(409, "You already created this model repo")
-        private = bool(asked.get("private") or asked.get("visibility") == "private")
+        private = _wish_for_privacy(asked)
+        if private is None:
+            private = repo_id.removeprefix("spaces/").split("/")[0] in call.store.private_by_default
         call.store.create(repo_id, private=private)
-    return answer({"url": f"{call.endpoint}/{repo_id}", "name": repo_id, "id": "1"})
+    name = repo_id.removeprefix("spaces/")
+    return answer({"url": f"{call.endpoint}/{repo_id}", "name": name, "id": "1"})
+
+
+def _wish_for_privacy(asked: dict[str, Any]) -> bool | None:
+    """Whether a new repository shall be private; None where the client leaves that to its owner's settings."""
+    if asked.get("visibility"):
+        return bool(asked["visibility"] == "private")
+    return asked.get("private")
 
 
 def validate_yaml(call: Call) -> Answer:
@@ -93,13 +107,24 @@ def validate_yaml(call: Call) -> Answer:
         data = yaml.safe_load(match.group(1)) if match else {}
     except yaml.YAMLError as problem:
         return answer({"errors": [{"message": f"YAML: {problem}"}], "warnings": []}, 400)
-    errors = []
+    errors = _space_errors(data) if call.json()["repoType"] == "space" else []
     for language in data.get("language") or []:
         if not isinstance(language, str) or not re.fullmatch(r"[a-z]{2,3}", language):
             errors.append({"message": '"language" must only contain ISO 639 codes'})
     if call.store.complaint:
         errors.append({"message": call.store.complaint})
     return answer({"errors": errors, "warnings": []}, 400 if errors else 200)
+
+
+def _space_errors(data: dict[str, Any]) -> list[dict[str, str]]:
+    """What the Hub asks of a Space's front matter."""
+    colours = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
+    errors = [f'"{key}" must be one of {colours}' for key in ("colorFrom", "colorTo") if data.get(key) not in colours]
+    if data.get("sdk") not in ("gradio", "docker", "static"):
+        errors.append('"sdk" is required')
+    if len(data.get("short_description") or "") > 60:
+        errors.append('"short_description" must be at most 60 characters')
+    return [{"message": message} for message in errors]
 
 
 def model_info(call: Call, repo_id: str, revision: str = "main") -> Answer:
@@ -122,10 +147,11 @@ def _info(repository: Repository, commit: Commit, *, blobs: bool = False) -> dic
             if "lfs" in entry:
                 sibling["lfs"] = {"sha256": blob.oid, "size": blob.size, "pointerSize": 134}
         siblings.append(sibling)
+    name = repository.repo_id.removeprefix("spaces/")
     return {
         "_id": "1",
-        "id": repository.repo_id,
-        "modelId": repository.repo_id,
+        "id": name,
+        "modelId": name,
         "sha": commit.oid,
         "private": repository.private,
         "gated": "manual" if repository.gated else False,
@@ -146,7 +172,10 @@ def list_models(call: Call, *, page_size: int) -> Answer:
     found = [
         repository
         for repo_id, repository in sorted(call.store.repositories.items())
-        if visible(call, repo_id) and wanted <= set(repository.tags()) and author in (None, repo_id.split("/")[0])
+        if not repo_id.startswith("spaces/")
+        and visible(call, repo_id)
+        and wanted <= set(repository.tags())
+        and author in (None, repo_id.split("/")[0])
     ]
     start = int(call.first("cursor") or 0)
     size = min(page_size, int(call.first("limit") or page_size))
@@ -424,6 +453,14 @@ ID = r"([\w.-]+/[\w.-]+)"
 Handler = Callable[..., Answer]
 
 
+def of_spaces(handler: Handler) -> Handler:
+    """The same call for a Space."""
+    return lambda call, repo_id, *rest, **options: handler(call, f"spaces/{repo_id}", *rest, **options)
+
+
+space_tree = of_spaces(list_tree)
+
+
 def _routes(*entries: tuple[str, str, Handler]) -> list[tuple[str, re.Pattern[str], Handler]]:
     return [(method, re.compile(pattern), handler) for method, pattern, handler in entries]
 
@@ -444,6 +481,16 @@ ROUTES = _routes(
     ("POST", rf"/api/models/{ID}/commit/([^/]+)", commit),
     ("POST", rf"/{ID}\.git/info/lfs/objects/batch", lfs_batch),
     ("POST", rf"/{ID}\.git/info/lfs/verify", lfs_verify),
+    ("GET", rf"/api/spaces/{ID}", of_spaces(model_info)),
+    ("GET", rf"/api/spaces/{ID}/revision/([^/]+)", of_spaces(model_info)),
+    ("GET", rf"/api/spaces/{ID}/tree/([^/]+)", space_tree),
+    ("GET", rf"/api/spaces/{ID}/discussions", of_spaces(discussions)),
+    ("POST", rf"/api/spaces/{ID}/branch/([^/]+)", of_spaces(create_branch)),
+    ("POST", rf"/api/spaces/{ID}/preupload/([^/]+)", of_spaces(preupload)),
+    ("POST", rf"/api/spaces/{ID}/commit/([^/]+)", of_spaces(commit)),
+    ("POST", rf"/spaces/{ID}\.git/info/lfs/objects/batch", of_spaces(lfs_batch)),
+    ("POST", rf"/spaces/{ID}\.git/info/lfs/verify", of_spaces(lfs_verify)),
+    ("GET", rf"/spaces/{ID}/resolve/([^/]+)/(.+)", of_spaces(resolve)),
     ("PUT", r"/upload/([0-9a-f]{64})", upload),
     ("GET", rf"/{ID}/resolve/([^/]+)/(.+)", resolve),
     ("GET", r"/cdn/([0-9a-f]{64})", cdn),
@@ -454,4 +501,4 @@ ROUTES = _routes(
     ("PATCH", rf"/api/collections/{ID}/items/(\w+)", update_collection_item),
     ("POST", r"/api/jobs/([\w.-]+)", start_job),
 )
-PAGED: set[Handler] = {list_models, list_tree, list_collections}
+PAGED: set[Handler] = {list_models, list_tree, space_tree, list_collections}

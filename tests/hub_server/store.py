@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-LFS_SUFFIXES = (".safetensors", ".png", ".bin")
+LFS_SUFFIXES = (".safetensors", ".png", ".bin", ".whl")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Pull:
 
 @dataclass
 class Repository:
-    """One model repository."""
+    """One repository; the id of a Space begins with `spaces/`, as its addresses do."""
 
     repo_id: str
     private: bool = False
@@ -112,6 +112,8 @@ class Store:
         self.collections: dict[str, dict[str, Any]] = {}
         self.users: dict[str, str] = {}
         self.members: dict[str, set[str]] = {}
+        self.private_by_default: set[str] = set()
+        """Owners whose new repositories are private unless asked otherwise."""
         self.trusted: dict[str, str] = {}
         """Repositories that trust a workflow, and as whom it writes."""
         self.complaint: str | None = None
@@ -153,7 +155,7 @@ class Store:
         return {path: blob.read() for path, blob in commit.files.items() if path != ".gitattributes"}
 
     def may_write(self, user: str | None, repo_id: str) -> bool:
-        owner = repo_id.split("/")[0]
+        owner = repo_id.removeprefix("spaces/").split("/")[0]
         return user is not None and (user == owner or user in self.members.get(owner, set()))
 
 

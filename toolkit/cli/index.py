@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from toolkit.cli.console import err
 
+if TYPE_CHECKING:
+    from hub_cards import CardFacts
+
 
 def index(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of downloaded deltas.")],
+    deltas: Annotated[
+        list[str] | None,
+        typer.Argument(help="Run folders, folders of downloaded deltas, ORG/NAME or ORG/NAME@revision."),
+    ] = None,
+    author: Annotated[str | None, typer.Option(help="Also all that this organisation or user has published.")] = None,
     to: Annotated[Path | None, typer.Option("--out", help="File to write; left out, the page is printed.")] = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Languages",
     introduction: Annotated[str, typer.Option(help="A paragraph below the heading.")] = "",
@@ -23,17 +30,36 @@ def index(
 ) -> None:
     """List languages with their scores, from the records of each.
 
-    Example: cogsym index runs/jav runs/sun --title "Languages of Java" --out README.md
+    Example: cogsym index --author my-org --organisation --out README.md
     """
-    from hub_cards import collect
     from hub_cards.index import render_index, render_organisation
-    from toolkit.run_folder import RunFolder
 
+    facts = [_facts(delta) for delta in deltas or ()] + (_published_by(author) if author else [])
     render = render_organisation if organisation else render_index
-    page = render([collect(RunFolder(run)) for run in runs], title=title, introduction=introduction)
+    page = render(facts, title=title, introduction=introduction)
     if to is None:
         sys.stdout.write(page)
         return
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(page, encoding="utf-8")
     err.print(escape(f"wrote {to}"), soft_wrap=True)
+
+
+def _facts(delta: str) -> CardFacts:
+    from hub_cards import collect
+    from toolkit import hub
+    from toolkit.hub.target import is_repo_id
+    from toolkit.run_folder import RunFolder
+
+    if is_repo_id(delta.partition("@")[0]) and not Path(delta).exists():
+        return hub.read_published([delta])[0].facts
+    return collect(RunFolder(Path(delta)))
+
+
+def _published_by(author: str) -> list[CardFacts]:
+    from toolkit import hub
+
+    found, notes = hub.find_published(author)
+    for note in notes:
+        err.print(f"note: {escape(note)}", soft_wrap=True)
+    return [delta.facts for delta in found]

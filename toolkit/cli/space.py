@@ -11,16 +11,18 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.console import err, out, quiet_libraries
+from toolkit.cli.space_push import push
 from toolkit.errors import MissingPartError, OutputError
 
 app = typer.Typer(no_args_is_help=True, help="Try languages in the browser.")
+app.command()(push)
 
 
 @app.command()
 def serve(
     delta: Annotated[
         list[str] | None,
-        typer.Option(help="Run folder, downloaded delta, or Hub id[@revision]; give it again for more."),
+        typer.Option(help="Run folder, downloaded delta, Hub id, or Hub id@revision; give it again for more."),
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="pocket, a folder, or a Hub id; default the base that the first delta names.")

@@ -211,7 +211,9 @@ def read_base_info(folder: Path, id: str | None = None, revision: str | None = N
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         architecture = str((config.get("architectures") or [config["model_type"]])[0])
-        layers = int(config.get("num_hidden_layers") or config.get("n_layer") or 0)
+        # Models that also read pictures keep what is about their decoder in a part of its own.
+        decoder = config.get("text_config") or config
+        layers = int(decoder.get("num_hidden_layers") or decoder.get("n_layer") or 0)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
         raise BaseModelError(
             f"{folder / 'config.json'} is missing or unreadable", "give a transformers checkpoint"

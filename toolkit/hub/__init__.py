@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from toolkit.hub.fetch import fetch_base, fetch_config, fetch_delta
 from toolkit.hub.jobs import JobPlan, plan_job, start_job
+from toolkit.hub.published import PublishedDelta, find_published, read_published
 from toolkit.hub.publishing import publish
 from toolkit.hub.pulling import PullReport, pull
 from toolkit.hub.report import PublishReport, Smoke
 from toolkit.hub.searching import FoundDelta, search
+from toolkit.hub.spaces import push_space
 from toolkit.hub.target import Target, parse_target
 
 __all__ = [
     "FoundDelta",
     "JobPlan",
     "PublishReport",
+    "PublishedDelta",
     "PullReport",
     "Smoke",
     "Target",
     "fetch_base",
     "fetch_config",
     "fetch_delta",
+    "find_published",
     "parse_target",
     "plan_job",
     "publish",
     "pull",
+    "push_space",
+    "read_published",
     "search",
     "start_job",
 ]

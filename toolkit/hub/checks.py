@@ -53,7 +53,7 @@ def check_run(run: RunFolder, contents: Contents, repo_id: str | None = None) ->
     Returns:
         One `Check` for each thing looked at. Where the records cannot be read, what depends on them is not looked at.
     """
-    checks = [Check("complete", tuple(_missing(run, contents))), Check("files", tuple(_bad_files(contents)))]
+    checks = [Check("complete", tuple(_missing(run, contents))), Check("files", tuple(find_bad_files(contents)))]
     checks.append(Check("no tokens", tuple(_tokens(contents))))
     checks.append(Check("no local paths", tuple(_local_paths(run, contents))))
     try:
@@ -93,7 +93,8 @@ def _missing(run: RunFolder, contents: Contents) -> Iterator[str]:
         yield f"{run.delta.name} is missing: run `cogsym train`"
 
 
-def _bad_files(contents: Contents) -> Iterator[str]:
+def find_bad_files(contents: Contents) -> Iterator[str]:
+    """Files that the Hub takes and nobody can use, or that are too many."""
     if len(contents.files) >= MAX_FILES:
         yield f"{len(contents.files)} files, and the Hub takes fewer than {MAX_FILES} in a folder"
     for file in contents.files:
@@ -119,7 +120,7 @@ def _local_paths(run: RunFolder, contents: Contents) -> Iterator[str]:
             continue
         # Samples and licences hold other people's words, in which something like a path means nothing.
         guess = file.path.startswith(("config.json", "records/", ".eval_results/"))
-        paths = find_local_paths(text, run.root, guess=guess)
+        paths = find_local_paths(text, contents.root, guess=guess)
         for path in paths[:_SHOWN]:
             yield f"{file.path} names a path of this machine: {path}"
 
@@ -141,7 +142,7 @@ def _disagreements(facts: Facts, contents: Contents) -> Iterator[str]:
 
 def _evaluation_disagreements(record: EvaluationRecord, config: DeltaConfig, contents: Contents) -> Iterator[str]:
     name = f"the evaluation {record.model}, {record.task}, {record.direction}"
-    if record.delta_sha256 not in (None, config.delta_sha256):
+    if record.model == "adapted" and record.delta_sha256 not in (None, config.delta_sha256):
         yield f"{name} was measured with another delta ({record.delta_sha256[:12]}): run `cogsym evaluate` again"
     if record.model == "adapted" and record.delta_sha256 is None:
         yield f"{name} does not say which delta was measured: run `cogsym evaluate` again"

@@ -1,4 +1,4 @@
-"""What of a run is published: a list of what may go, so that nothing goes by accident."""
+"""What of a folder is published: a list of what may go, so that nothing goes by accident."""
 
 from __future__ import annotations
 
@@ -37,13 +37,25 @@ _AT_HOME = ("recipe.yaml", "metrics.jsonl", "tensorboard", "checkpoints", "train
 _READ_BYTES = 1 << 20
 
 
-def is_published(path: str) -> bool:
-    """Whether a file of this path, relative to the repository and with `/`, belongs into a published repository."""
-    parts = PurePosixPath(path).parts
-    return any(
-        len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern))
-        for pattern in (PurePosixPath(pattern).parts for pattern in PUBLISHED)
-    )
+@dataclass(frozen=True)
+class Layout:
+    """A kind of repository, and the files that a publication of it consists of."""
+
+    repo_type: str
+    """As the Hub calls it: model or space."""
+    patterns: tuple[str, ...]
+
+    def holds(self, path: str) -> bool:
+        """Whether a file of this path, relative to the repository and with `/`, belongs into a publication."""
+        parts = PurePosixPath(path).parts
+        return any(
+            len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern))
+            for pattern in (PurePosixPath(pattern).parts for pattern in self.patterns)
+        )
+
+
+DELTA = Layout("model", PUBLISHED)
+SPACE = Layout("space", ("README.md", "app.py", "requirements.txt", "cogsym_toolkit-*.whl"))
 
 
 @dataclass(frozen=True)
@@ -81,8 +93,10 @@ class PublishedFile:
 class Contents:
     """The files of a publication, and what in the same folder is not part of it."""
 
+    root: Path
     files: tuple[PublishedFile, ...]
     left_out: tuple[str, ...]
+    layout: Layout = DELTA
 
     @property
     def size_bytes(self) -> int:
@@ -92,11 +106,12 @@ class Contents:
         return next((file for file in self.files if file.path == path), None)
 
 
-def list_contents(root: Path, *, follow_links: bool = False) -> Contents:
+def list_contents(root: Path, *, layout: Layout = DELTA, follow_links: bool = False) -> Contents:
     """What of this folder is published, in the order of paths.
 
     Args:
         root: a run folder or a repository.
+        layout: what kind of repository.
         follow_links: take linked files too. The Hub's cache is made of links; in a run folder they are refused.
 
     Raises:
@@ -108,7 +123,7 @@ def list_contents(root: Path, *, follow_links: bool = False) -> Contents:
     left_out: list[str] = []
     for path in _walk(root):
         name = path.relative_to(root).as_posix()
-        if not is_published(name):
+        if not layout.holds(name):
             left_out.append(name)
         elif path.is_symlink() and not (follow_links and path.is_file()):
             raise HubError(
@@ -117,7 +132,7 @@ def list_contents(root: Path, *, follow_links: bool = False) -> Contents:
             )
         else:
             files.append(PublishedFile(name, path, path.stat().st_size))
-    return Contents(tuple(sorted(files, key=lambda file: file.path)), tuple(sorted(left_out)))
+    return Contents(root, tuple(sorted(files, key=lambda file: file.path)), tuple(sorted(left_out)), layout)
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -31,38 +31,53 @@ _TRANSPORT_ERROR: type[Exception] = next(
 
 
 @contextmanager
-def hub_errors(action: str, repo_id: str, *, writing: bool = False) -> Iterator[None]:
+def hub_errors(action: str, repo_id: str, *, writing: bool = False, token: str | bool | None = None) -> Iterator[None]:
     """Raise every failure of the Hub's client inside as a `HubError`.
 
     Args:
         action: what was being tried, as in "cannot {action}".
         repo_id: the repository it is about.
         writing: whether a permission that is missing is one to write.
+        token: what the client was given; it never shows in what is raised.
     """
     try:
         yield
     except CogsymError:
         raise
     except Exception as error:
-        told = explain(error, action, repo_id, writing=writing)
+        told = explain(error, action, repo_id, writing=writing, token=token_in_use(token))
         if told is None:
             raise
         # The cause is not chained: its text and its request may hold the token.
         raise told from None
 
 
-def explain(error: Exception, action: str, repo_id: str, *, writing: bool = False) -> HubError | None:
+def token_in_use(given: str | bool | None = None) -> str | None:
+    """The token that a client sends which was given this; None where there is none, or where it cannot even be had."""
+    if isinstance(given, str):
+        return given
+    if given is False:
+        return None
+    try:
+        return get_token()
+    except Exception:
+        return None
+
+
+def explain(
+    error: Exception, action: str, repo_id: str, *, writing: bool = False, token: str | None = None
+) -> HubError | None:
     """What to tell about this error, or None if it did not come from the Hub or the way there."""
     start = f"cannot {action}"
     error = _unwrap(error)
     if isinstance(error, GatedRepoError):
-        return _gated(error, repo_id)
+        return _gated(error, repo_id, token)
     if isinstance(error, LocalTokenNotFoundError):
         return HubError(f"{start}: you are not logged in", LOG_IN)
     if isinstance(error, OfflineModeIsEnabled):
         return HubError(f"{start}: offline mode is on", "unset HF_HUB_OFFLINE, or use what was downloaded before")
     if isinstance(error, HfHubHTTPError) and error.response is not None:
-        return _explain_status(error, start, repo_id, writing=writing)
+        return _explain_status(error, start, repo_id, writing=writing, token=token)
     if isinstance(error, LocalEntryNotFoundError):
         return HubError(
             f"{start}: {repo_id} is not on this machine, or only in part, and the Hub cannot be reached",
@@ -71,14 +86,16 @@ def explain(error: Exception, action: str, repo_id: str, *, writing: bool = Fals
     if isinstance(error, EntryNotFoundError):
         return HubError(f"{start}: a file is missing in {repo_id}", "check that it is a published delta")
     if isinstance(error, HFValidationError):
-        return HubError(f"{start}: {_text(error)}", "write the id as org/name")
+        return HubError(f"{start}: {_text(error, token)}", "write the id as org/name")
     if _is_network(error):
-        return HubError(f"{start}: the connection to the Hub failed ({_text(error)})", AGAIN)
+        return HubError(f"{start}: the connection to the Hub failed ({_text(error, token)})", AGAIN)
     if type(error).__name__ == "OIDCError":  # unknown to older clients
-        return HubError(f"{start}: {_text(error)}", "see https://huggingface.co/docs/hub/trusted-publishers")
+        return HubError(f"{start}: {_text(error, token)}", "see https://huggingface.co/docs/hub/trusted-publishers")
     # The storage's own protocol (Xet) and its refusals come without a class of their own.
     if type(error).__name__ == "XetDownloadError" or type(error) is RuntimeError or "LFS batch" in str(error):
-        return HubError(f"{start}: the transfer failed ({_text(error)})", f"{AGAIN}; or try HF_HUB_DISABLE_XET=1")
+        return HubError(
+            f"{start}: the transfer failed ({_text(error, token)})", f"{AGAIN}; or try HF_HUB_DISABLE_XET=1"
+        )
     return None
 
 
@@ -93,10 +110,10 @@ def _unwrap(error: Exception) -> Exception:
     return error
 
 
-def _gated(error: GatedRepoError, repo_id: str) -> HubError:
+def _gated(error: GatedRepoError, repo_id: str, token: str | None) -> HubError:
     asked = urlsplit(str(error.response.url))
     url = f"{asked.scheme}://{asked.netloc}/{repo_id}"
-    if _token() is None:
+    if token is None:
         message = f"{repo_id} is gated, and you are not logged in"
     else:
         message = f"{repo_id} is gated, and your account has no access to it yet"
@@ -107,13 +124,13 @@ def _gated(error: GatedRepoError, repo_id: str) -> HubError:
     )
 
 
-def _explain_status(error: HfHubHTTPError, start: str, repo_id: str, *, writing: bool) -> HubError:
+def _explain_status(error: HfHubHTTPError, start: str, repo_id: str, *, writing: bool, token: str | None) -> HubError:
     status = error.response.status_code
-    said = hide_tokens(" ".join((error.server_message or "").split()), _token())
+    said = hide_tokens(" ".join((error.server_message or "").split()), token)
     because = f" ({said})" if said else ""
     if isinstance(error, RevisionNotFoundError):
         return HubError(f"{start}: {repo_id} has no such revision", "check the branch, tag, commit or refs/pr/N")
-    if status == 401 and _token() is None:
+    if status == 401 and token is None:
         return HubError(f"{start}: {repo_id} does not exist or is private, and you are not logged in", LOG_IN)
     if status == 401:
         return HubError(f"{start}: the Hub does not accept your token{because}", "renew it with `hf auth login`")
@@ -153,14 +170,6 @@ def _is_network(error: Exception) -> bool:
     return isinstance(error, OSError) and error.filename is None and error.errno not in (28, 122, 30)
 
 
-def _text(error: Exception) -> str:
+def _text(error: Exception, token: str | None) -> str:
     first = next(iter(str(error).strip().splitlines()), "")
-    return hide_tokens(first, _token())[:300] or error.__class__.__name__
-
-
-def _token() -> str | None:
-    """The token in use; None where there is none, or where it cannot even be had."""
-    try:
-        return get_token()
-    except Exception:
-        return None
+    return hide_tokens(first, token)[:300] or error.__class__.__name__

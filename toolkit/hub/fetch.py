@@ -63,7 +63,7 @@ def fetch_delta(
         DamagedDeltaError: if the delta's digest is not the one that its config states.
     """
     source = _Source(hub_client(endpoint, token), repo_id, revision, PUBLISHED, cache_dir)
-    with hub_errors(f"download {repo_id}", repo_id):
+    with hub_errors(f"download {repo_id}", repo_id, token=token):
         folder = source.fetch(force_download=force_download, local_files_only=local_files_only)
     check_digest(folder, repo_id, source.hashed)
     return folder
@@ -94,7 +94,7 @@ def fetch_base(
         HubError: if it cannot be found or reached, has to be asked for first, or holds no safetensors.
     """
     source = _Source(hub_client(endpoint, token), repo_id, revision, BASE_FILES, cache_dir)
-    with hub_errors(f"download the base {repo_id}", repo_id):
+    with hub_errors(f"download the base {repo_id}", repo_id, token=token):
         folder = source.fetch(force_download=force_download, local_files_only=local_files_only, ask_first=True)
     if not any(folder.glob("*.safetensors")):
         raise HubError(
@@ -112,7 +112,7 @@ def fetch_config(
     Raises:
         HubError: if it cannot be found or reached, or has to be asked for first.
     """
-    with hub_errors(f"download the configuration of {repo_id}", repo_id):
+    with hub_errors(f"download the configuration of {repo_id}", repo_id, token=token):
         return Path(hub_client(endpoint, token).hf_hub_download(repo_id, "config.json", revision=revision)).parent
 
 
@@ -163,6 +163,11 @@ class _Source:
 
     def fetch(self, *, force_download: bool, local_files_only: bool, ask_first: bool = False) -> Path:
         """Their snapshot folder: from the cache if the revision is pinned, else as the Hub has it now."""
+        if force_download and local_files_only:
+            raise HubError(
+                f"{self} cannot be downloaded again from this machine alone",
+                "leave out force_download or local_files_only",
+            )
         offline = local_files_only or constants.HF_HUB_OFFLINE
         # A commit never changes: where it is whole in the cache, nobody need be asked.
         pinned = self.revision is not None and _COMMIT.fullmatch(self.revision)

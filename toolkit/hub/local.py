@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hub_cards.space import is_space_card
 from toolkit.errors import CogsymError, OutputError
-from toolkit.hub.contents import Contents, PublishedFile, is_published, list_contents
+from toolkit.hub.contents import DELTA, Contents, Layout, PublishedFile, list_contents
 from toolkit.records import DeltaConfig
 
 _READ_BYTES = 1 << 22
@@ -20,7 +21,7 @@ def same_contents(folder: Path, contents: Contents) -> bool:
     """Whether this folder holds exactly these files, bit for bit."""
     if not folder.is_dir():
         return False
-    there = list_contents(folder)
+    there = list_contents(folder, layout=contents.layout)
     if there.left_out or [file.path for file in there.files] != [file.path for file in contents.files]:
         return False
     return all(
@@ -29,7 +30,7 @@ def same_contents(folder: Path, contents: Contents) -> bool:
     )
 
 
-def check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path, layout: Layout = DELTA) -> None:
     """Make sure that nothing but an older publication is at this place.
 
     Raises:
@@ -41,15 +42,21 @@ def check_replaceable(folder: Path) -> None:
     if folder.is_symlink() or not folder.is_dir():
         raise OutputError(f"{folder} exists and is not a folder", "choose another folder")
     foreign = [path.relative_to(folder).as_posix() for path in _files(folder)]
-    foreign = [name for name in foreign if not is_published(name)]
+    foreign = [name for name in foreign if not layout.holds(name)]
     if foreign:
         shown = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
         raise OutputError(f"{folder} holds files that no publication has: {shown}", hint)
-    if any(folder.iterdir()):
-        try:
-            DeltaConfig.read(folder / "config.json")
-        except CogsymError as error:
-            raise OutputError(f"{folder} is not empty, and not a published delta", hint) from error
+    if not any(folder.iterdir()):
+        return
+    if layout is not DELTA:
+        card = folder / "README.md"
+        if not card.is_file() or not is_space_card(card.read_text(encoding="utf-8", errors="replace")):
+            raise OutputError(f"{folder} is not empty, and not a Space that was pushed before", hint)
+        return
+    try:
+        DeltaConfig.read(folder / "config.json")
+    except CogsymError as error:
+        raise OutputError(f"{folder} is not empty, and not a published delta", hint) from error
 
 
 def publish_locally(folder: Path, contents: Contents) -> None:
@@ -58,7 +65,7 @@ def publish_locally(folder: Path, contents: Contents) -> None:
     Raises:
         OutputError: if something else is at this place, a file changes meanwhile, or nothing can be written.
     """
-    check_replaceable(folder)
+    check_replaceable(folder, contents.layout)
     with _draft_beside(folder) as draft:
         for file in contents.files:
             _copy(file, draft / file.path)

@@ -6,6 +6,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from hub_cards import CardFacts
+from hub_cards.index import collection_note
 from toolkit.errors import HubError
 from toolkit.hub.checks import check_run
 from toolkit.hub.client import hub_client
@@ -14,6 +16,7 @@ from toolkit.hub.failures import hub_errors
 from toolkit.hub.local import check_replaceable, publish_locally, same_contents
 from toolkit.hub.publication import HubPublication
 from toolkit.hub.report import PublishReport, Smoke, refusal
+from toolkit.hub.surroundings import update_surroundings
 from toolkit.hub.target import Target, parse_target
 from toolkit.run_folder import RunFolder
 
@@ -24,8 +27,11 @@ def publish(
     *,
     dry_run: bool = False,
     create_pr: bool = False,
-    private: bool = False,
+    private: bool | None = None,
     revision: str | None = None,
+    commit_message: str | None = None,
+    token: str | bool | None = None,
+    contents: Contents | None = None,
     smoke: Smoke | None = None,
     verify: bool = True,
     collection: str | None = None,
@@ -39,8 +45,12 @@ def publish(
         target: `org/name`, or a folder (see `toolkit.hub.target`). A `Path` is always a folder.
         dry_run: check and list everything, write nothing. The report then may hold failed checks.
         create_pr: open a pull request instead of changing the repository, or go on with the one opened before.
-        private: make a repository that has to be created private.
+        private: make a repository that has to be created private, or public; default as its owner has set it.
         revision: branch of the Hub repository, created where it is missing, or `refs/pr/N`.
+        commit_message: of the one commit, and so the title of a pull request. One that was opened with another
+            message is not gone on with.
+        token: default the one that you logged in with.
+        contents: what goes; default what the run folder holds of it.
         smoke: called with a fresh copy of what was published.
         verify: download what was published afresh, and hash it.
         collection: title of a collection of the target's owner, made where it is missing, to list the repository in.
@@ -52,41 +62,57 @@ def publish(
         OutputError: if a local target holds something else.
     """
     place = parse_target(target)
-    contents = list_contents(run.root)
+    contents = contents or list_contents(run.root)
     checks = check_run(run, contents, place.repo_id)
     report = PublishReport(str(place), contents.files, contents.left_out, checks, dry_run=dry_run)
     if not report.ok and not dry_run:
         raise refusal(run.root.name, checks)
     if place.folder is not None:
-        _refuse_hub_options(place, create_pr, private, revision, collection, replaces)
-        return _to_folder(place.folder, contents, report, smoke)
+        refuse_hub_options(place, create_pr, private, revision, commit_message, collection, replaces)
+        return publish_to_folder(place.folder, contents, report, smoke)
     assert place.repo_id is not None
     if not report.ok:
         return report
-    api = hub_client(endpoint)
-    with hub_errors(f"publish to {place.repo_id}", place.repo_id, writing=True):
-        hub = HubPublication(api, place.repo_id, run, contents, create_pr=create_pr, private=private, revision=revision)
+    api = hub_client(endpoint, token)
+    with hub_errors(f"publish to {place.repo_id}", place.repo_id, writing=True, token=token):
+        hub = HubPublication(
+            api,
+            place.repo_id,
+            contents,
+            name=run.root.name,
+            title=commit_message or f"Publish the CogSym delta for {run.read_config().language}",
+            create_pr=create_pr,
+            private=private,
+            revision=revision,
+        )
         if dry_run:
             return hub.plan(report)[0]
         report = hub.push(report)
     if verify or smoke:
         report = hub.verify(report, smoke)
-    # A pull request is no publication yet, so nothing points to it.
-    return report if report.pull_request else replace(report, notes=hub.update_surroundings(collection, replaces))
+    if report.pull_request:
+        return report  # no publication yet, so nothing points to it
+    note = collection_note(CardFacts.read(run.card_facts))
+    notes = update_surroundings(api, place.repo_id, note, collection=collection, replaces=replaces)
+    return replace(report, notes=notes)
 
 
-def _refuse_hub_options(place: Target, *options: object) -> None:
+def refuse_hub_options(place: Target, *options: object) -> None:
+    """Make sure that nothing is asked of a folder that only the Hub has."""
     if any(options):
         raise HubError(
-            f"pull requests, private repositories, revisions and collections exist on the Hub, but {place} is a folder",
+            f"pull requests, private repositories, commits and collections exist on the Hub, but {place} is a folder",
             "leave these options out, or publish to org/name",
         )
 
 
-def _to_folder(folder: Path, contents: Contents, report: PublishReport, smoke: Smoke | None) -> PublishReport:
+def publish_to_folder(
+    folder: Path, contents: Contents, report: PublishReport, smoke: Smoke | None = None
+) -> PublishReport:
     """Publish into a folder, then read it back."""
-    check_replaceable(folder)
-    before = {file.path: file for file in list_contents(folder).files} if folder.is_dir() else {}
+    layout = contents.layout
+    check_replaceable(folder, layout)
+    before = {file.path: file for file in list_contents(folder, layout=layout).files} if folder.is_dir() else {}
     uploads = tuple(f.path for f in contents.files if f.path not in before or before[f.path].sha256 != f.sha256)
     deletions = tuple(sorted(set(before) - {file.path for file in contents.files}))
     report = replace(report, uploads=uploads, deletions=deletions, url=str(folder))

@@ -10,7 +10,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from toolkit.errors import CogsymError, HubError
-from toolkit.hub.contents import PUBLISHED, Contents, PublishedFile, list_contents
+from toolkit.hub.contents import DELTA, Contents, Layout, PublishedFile, list_contents
 from toolkit.hub.failures import hub_errors
 from toolkit.hub.remote import RemoteState, find_pull_request, read_remote
 
@@ -21,48 +21,61 @@ class Pushed:
 
     commit: str
     url: str
+    """Where people look at it: the repository, or the pull request."""
     pull_request: int | None
     changed: bool
 
 
-def plan_push(api: HfApi, repo_id: str, *, title: str, create_pr: bool, revision: str | None) -> RemoteState:
+def plan_push(
+    api: HfApi, repo_id: str, *, title: str, create_pr: bool, revision: str | None, layout: Layout = DELTA
+) -> RemoteState:
     """The repository at the revision that a push will write: the pull request opened before, where there is one."""
     if create_pr and revision not in (None, "main"):
         raise HubError(
             f"a pull request is made against main, not {revision}",
             "leave out --revision; to go on with a pull request give --revision refs/pr/N without --create-pr",
         )
-    state = read_remote(api, repo_id, revision)
+    state = read_remote(api, repo_id, revision, layout)
     if create_pr and not state.exists:
         raise HubError(
             f"{repo_id} does not exist, so there is nothing to open a pull request against",
             "check the spelling, or leave out --create-pr to make it",
         )
     if create_pr:
-        opened = find_pull_request(api, repo_id, title)
+        opened = find_pull_request(api, repo_id, title, layout)
         if opened is not None:
-            return read_remote(api, repo_id, opened)
+            return read_remote(api, repo_id, opened, layout)
     return state
 
 
 def push(
-    api: HfApi, repo_id: str, contents: Contents, state: RemoteState, *, title: str, create_pr: bool, private: bool
+    api: HfApi,
+    repo_id: str,
+    contents: Contents,
+    state: RemoteState,
+    *,
+    title: str,
+    create_pr: bool,
+    private: bool | None,
 ) -> Pushed:
     """Make the repository hold these files, in one commit on top of the state that was planned for.
 
     What an interrupted push has uploaded is not uploaded again. Where nothing differs, there is no commit.
     """
+    layout = contents.layout
+    kind = layout.repo_type
     if not state.exists:
-        api.create_repo(repo_id, private=private, exist_ok=True)
-        state = read_remote(api, repo_id, state.revision)
+        sdk = "gradio" if kind == "space" else None
+        api.create_repo(repo_id, private=private, exist_ok=True, repo_type=kind, space_sdk=sdk)
+        state = read_remote(api, repo_id, state.revision, layout)
     if state.commit is None:
-        api.create_branch(repo_id, branch=state.revision, exist_ok=True)
-        state = read_remote(api, repo_id, state.revision)
+        api.create_branch(repo_id, branch=state.revision, exist_ok=True, repo_type=kind)
+        state = read_remote(api, repo_id, state.revision, layout)
     uploads, deletions = state.uploads(contents), state.deletions(contents)
     number = state.pull_request
     if not uploads and not deletions:
         assert state.commit is not None
-        return Pushed(state.commit, _url(api, repo_id, number), number, changed=False)
+        return Pushed(state.commit, _url(api, repo_id, number, layout), number, changed=False)
     opens = create_pr and number is None
     info = api.create_commit(
         repo_id,
@@ -74,9 +87,10 @@ def push(
         revision=None if opens else state.revision,
         create_pr=opens,
         parent_commit=state.commit,
+        repo_type=kind,
     )
     number = info.pr_num if opens else number
-    return Pushed(info.oid, _url(api, repo_id, number), number, changed=True)
+    return Pushed(info.oid, _url(api, repo_id, number, layout), number, changed=True)
 
 
 def _addition(file: PublishedFile) -> CommitOperationAdd:
@@ -98,10 +112,17 @@ def verify_pushed(
         HubError: if a file differs, is missing, or the delta does not work.
     """
     with tempfile.TemporaryDirectory(prefix="cogsym-verify-", ignore_cleanup_errors=True) as cache:
-        with hub_errors(f"read back what was published to {repo_id}", repo_id):
-            patterns = list(PUBLISHED)
-            folder = Path(api.snapshot_download(repo_id, revision=commit, cache_dir=cache, allow_patterns=patterns))
-        there = {file.path: file for file in list_contents(folder, follow_links=True).files}
+        layout = contents.layout
+        with hub_errors(f"read back what was published to {repo_id}", repo_id, token=api.token):
+            downloaded = api.snapshot_download(
+                repo_id,
+                revision=commit,
+                cache_dir=cache,
+                allow_patterns=list(layout.patterns),
+                repo_type=layout.repo_type,
+            )
+        folder = Path(downloaded)
+        there = {file.path: file for file in list_contents(folder, layout=layout, follow_links=True).files}
         wrong = [f.path for f in contents.files if f.path not in there or there[f.path].sha256 != f.sha256]
         if wrong:
             raise HubError(
@@ -118,6 +139,11 @@ def _try_out(smoke: Callable[[Path], str], folder: Path, name: str) -> str:
         raise HubError(f"{name} is published, but does not work: {error.message}", error.hint) from error
 
 
-def _url(api: HfApi, repo_id: str, pull_request: int | None) -> str:
-    place = f"{api.endpoint}/{repo_id}"
+def place_on_hub(api: HfApi, repo_id: str, layout: Layout) -> str:
+    """The address of a repository's page."""
+    return f"{api.endpoint}/{'spaces/' if layout.repo_type == 'space' else ''}{repo_id}"
+
+
+def _url(api: HfApi, repo_id: str, pull_request: int | None, layout: Layout) -> str:
+    place = place_on_hub(api, repo_id, layout)
     return f"{place}/discussions/{pull_request}" if pull_request else place

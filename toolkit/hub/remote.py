@@ -6,15 +6,16 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from huggingface_hub import HfApi, get_session
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
+from hub_cards.space import is_space_card
 from toolkit.errors import HubError
-from toolkit.hub.contents import Contents, PublishedFile, is_published
+from toolkit.hub.contents import DELTA, Contents, Layout, PublishedFile
 
 _PULL_REQUEST = re.compile(r"refs/pr/(\d+)")
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".onnx", ".msgpack"}
@@ -44,7 +45,7 @@ class RemoteState:
     def deletions(self, contents: Contents) -> tuple[str, ...]:
         """Paths of an older publication that this one no longer has; files that people added stay."""
         new = {file.path for file in contents.files}
-        return tuple(sorted(path for path in self.files if is_published(path) and path not in new))
+        return tuple(sorted(path for path in self.files if contents.layout.holds(path) and path not in new))
 
     def _holds(self, file: PublishedFile) -> bool:
         there = self.files.get(file.path)
@@ -53,15 +54,15 @@ class RemoteState:
         return there.lfs.sha256 == file.sha256 if there.lfs else there.blob_id == file.git_oid
 
 
-def read_remote(api: HfApi, repo_id: str, revision: str | None) -> RemoteState:
+def read_remote(api: HfApi, repo_id: str, revision: str | None, layout: Layout = DELTA) -> RemoteState:
     """The state of a repository, which may not exist yet, at a branch, which may not exist yet either.
 
     Raises:
-        HubError: if it holds something other than a delta, or if the pull request does not exist.
+        HubError: if it holds something of another kind, or if the pull request does not exist.
     """
-    wanted = revision or "main"
+    wanted, kind = revision or "main", layout.repo_type
     try:
-        commit = api.model_info(repo_id, revision=wanted).sha
+        commit = api.repo_info(repo_id, revision=wanted, repo_type=kind).sha
     except GatedRepoError:
         raise
     except RepositoryNotFoundError:
@@ -72,20 +73,20 @@ def read_remote(api: HfApi, repo_id: str, revision: str | None) -> RemoteState:
         if wanted.startswith("refs/"):
             raise
         # A new branch starts from main, so what main holds is what the branch will be compared with.
-        start = read_remote(api, repo_id, "main")
+        start = read_remote(api, repo_id, "main", layout)
         return RemoteState(True, wanted, None, start.files)
-    entries = api.list_repo_tree(repo_id, recursive=True, revision=commit)
+    entries = api.list_repo_tree(repo_id, recursive=True, revision=commit, repo_type=kind)
     files = {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
     state = RemoteState(True, wanted, commit, files)
-    _check_ours(api, repo_id, state)
+    (_check_delta if layout is DELTA else _check_space)(api, repo_id, state)
     return state
 
 
-def find_pull_request(api: HfApi, repo_id: str, title: str) -> str | None:
+def find_pull_request(api: HfApi, repo_id: str, title: str, layout: Layout = DELTA) -> str | None:
     """The revision of the open pull request of this title that this account opened before, as `refs/pr/N`."""
     author = api.whoami()["name"]
     for discussion in api.get_repo_discussions(
-        repo_id, author=author, discussion_type="pull_request", discussion_status="open"
+        repo_id, author=author, discussion_type="pull_request", discussion_status="open", repo_type=layout.repo_type
     ):
         # Not every server heeds the filters, hence all are tested here.
         found = (discussion.author, discussion.is_pull_request, discussion.status, discussion.title)
@@ -94,11 +95,11 @@ def find_pull_request(api: HfApi, repo_id: str, title: str) -> str | None:
     return None
 
 
-def validate_on_hub(api: HfApi, card: str) -> tuple[str, ...]:
+def validate_on_hub(api: HfApi, card: str, layout: Layout = DELTA) -> tuple[str, ...]:
     """What the Hub itself finds wrong with a card's front matter; nothing is stored."""
     response = get_session().post(
         f"{api.endpoint}/api/validate-yaml",
-        json={"content": card, "repoType": "model"},
+        json={"content": card, "repoType": layout.repo_type},
         headers=build_hf_headers(token=api.token, library_name=api.library_name),
     )
     if response.status_code == 400:
@@ -110,7 +111,21 @@ def validate_on_hub(api: HfApi, card: str) -> tuple[str, ...]:
     return ()
 
 
-def _check_ours(api: HfApi, repo_id: str, state: RemoteState) -> None:
+def _check_space(api: HfApi, repo_id: str, state: RemoteState) -> None:
+    """Make sure that a push here replaces nothing but an older one; a Space just made on its page has a card alone."""
+    if set(state.files) <= {"README.md", ".gitattributes"}:
+        return
+    card = ""
+    if "README.md" in state.files:
+        path = api.hf_hub_download(repo_id, "README.md", revision=state.commit, repo_type="space")
+        card = Path(path).read_text(encoding="utf-8", errors="replace")
+    if not is_space_card(card):
+        raise HubError(
+            f"{repo_id} holds another Space, which a push would overwrite", "give the Space a name of its own"
+        )
+
+
+def _check_delta(api: HfApi, repo_id: str, state: RemoteState) -> None:
     """Make sure that publishing here replaces nothing but an older delta."""
     if "config.json" in state.files:
         path = api.hf_hub_download(repo_id, "config.json", revision=state.commit)

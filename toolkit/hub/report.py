@@ -32,6 +32,7 @@ class PublishReport:
     """Paths of the older publication that this one no longer has."""
     url: str | None = None
     commit: str | None = None
+    commit_url: str | None = None
     pull_request: int | None = None
     verified_files: int = 0
     """Files that were read back from the target and had the right digest."""

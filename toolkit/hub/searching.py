@@ -51,7 +51,12 @@ class FoundDelta:
 
 
 def search(
-    language: str | None = None, *, author: str | None = None, limit: int = 50, endpoint: str | None = None
+    language: str | None = None,
+    *,
+    author: str | None = None,
+    limit: int = 50,
+    token: str | bool | None = None,
+    endpoint: str | None = None,
 ) -> list[FoundDelta]:
     """Published deltas, the most downloaded first.
 
@@ -59,15 +64,16 @@ def search(
         language: ISO 639 code of a language that the card names.
         author: organisation or user.
         limit: at most so many.
+        token: default the one that you logged in with.
         endpoint: address of the Hub; default HF_ENDPOINT, else the public one.
 
     Raises:
         LanguageError: if the code is no code of a language.
         HubError: if the Hub cannot be asked.
     """
-    api = hub_client(endpoint)
+    api = hub_client(endpoint, token)
     tags = [DELTA_TAG] if language is None else [DELTA_TAG, hub_code(language)]
-    with hub_errors("search the Hub", "it"):
+    with hub_errors("search the Hub", "it", token=token):
         listed = api.list_models(filter=tags, author=author, sort="downloads", full=True, cardData=True)
         models = [info for info in islice(listed, limit) if DELTA_TAG in (info.tags or [])]
         with ThreadPoolExecutor(_THREADS) as pool:

@@ -8,12 +8,38 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.hf_api import Collection
 
 from hub_cards.metadata import read_front_matter
-from toolkit.errors import HubError
+from toolkit.errors import CogsymError, HubError
+from toolkit.hub.failures import hub_errors
 
 MAX_NOTE = 500
 """Characters that the Hub takes for the note of a collection's item."""
 _NEW_VERSION = re.compile(r"^new_version:.*\n", re.MULTILINE)
 _OPENING = re.compile(r"\A(?:\ufeff)?---[ \t]*\r?\n")
+
+
+def update_surroundings(
+    api: HfApi, repo_id: str, note: str, *, collection: str | None, replaces: str | None
+) -> tuple[str, ...]:
+    """List a repository in a collection, and point to it from an older one's card.
+
+    Returns:
+        What was done, and what could not be: neither does the publication any harm.
+    """
+    said = []
+    if collection:
+        try:
+            with hub_errors(f"update the collection '{collection}'", collection, writing=True, token=api.token):
+                said.append(f"listed in {add_to_collection(api, collection, repo_id, note)}")
+        except CogsymError as error:
+            said.append(str(error))
+    if replaces:
+        try:
+            with hub_errors(f"point from {replaces} to the new version", replaces, writing=True, token=api.token):
+                point_to_new_version(api, replaces, repo_id)
+                said.append(f"{replaces} points to {repo_id}")
+        except CogsymError as error:
+            said.append(str(error))
+    return tuple(said)
 
 
 def add_to_collection(api: HfApi, title: str, repo_id: str, note: str) -> str:

@@ -1,4 +1,9 @@
-"""The energy that training takes, as codecarbon estimates it from the power of processor, memory and GPU."""
+"""The energy that training takes, as codecarbon estimates it from the power of processor, memory and GPU.
+
+How much CO2 that energy stands for depends on where it was made. codecarbon knows the mix of each country, but which
+country this machine is in only its owner can say: `CODECARBON_COUNTRY_ISO_CODE=IDN`, or `country_iso_code` in a
+`.codecarbon.config`. Where nobody says, codecarbon takes the average of the world, and nothing is claimed here.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,14 @@ from typing import Any, Self
 class EnergyMeter:
     """Measures while the block runs; `kwh` stays None where codecarbon is not installed.
 
-    The tracker is the offline one: it looks up no place and sends nothing. It wants a country for emissions, which are
-    not used.
+    The tracker is the offline one: it looks up no place and sends nothing.
     """
 
     def __init__(self) -> None:
         self.kwh: float | None = None
+        self.emissions_grams: float | None = None
+        """Of CO2 equivalents; None where no country was named, or none that codecarbon knows."""
+        self.country: str | None = None
         self._tracker: Any = None
 
     def __enter__(self) -> Self:
@@ -22,9 +29,7 @@ class EnergyMeter:
             from codecarbon import OfflineEmissionsTracker
         except ImportError:
             return self
-        self._tracker = OfflineEmissionsTracker(
-            country_iso_code="IDN", save_to_file=False, log_level="critical", allow_multiple_runs=True
-        )
+        self._tracker = OfflineEmissionsTracker(save_to_file=False, log_level="critical", allow_multiple_runs=True)
         self._tracker.start()
         return self
 
@@ -33,4 +38,8 @@ class EnergyMeter:
     ) -> None:
         if self._tracker is not None:
             self._tracker.stop()
-            self.kwh = float(f"{self._tracker.final_emissions_data.energy_consumed:.3g}")
+            found = self._tracker.final_emissions_data
+            self.kwh = float(f"{found.energy_consumed:.3g}")
+            if found.country_name:
+                self.country = str(found.country_name)
+                self.emissions_grams = float(f"{1000 * found.emissions:.3g}")

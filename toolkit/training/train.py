@@ -139,6 +139,8 @@ def train(
         trained_dtype=str(trained_dtype(recipe)).removeprefix("torch."),
         hardware=hardware(),
         energy_kwh=None if resumed else energy.kwh,
+        emissions_grams=None if resumed else energy.emissions_grams,
+        country=None if resumed else energy.country,
         versions=package_versions((*REPORTED, *_used_packages(recipe))),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )

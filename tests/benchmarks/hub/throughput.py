@@ -1,17 +1,19 @@
 """Seconds that a delta of 1 GB takes to be pushed and pulled, against plain copies through the same server and disk.
 
-python tests/benchmarks/hub/throughput.py [--gigabytes 1] [--out result.json]
+python tests/benchmarks/hub/throughput.py [--gigabytes 1] [--rounds 5] [--out result.json]
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import hashlib
 import http.client
 import json
 import os
 import platform
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -27,6 +29,7 @@ from hub_server import TOKEN, HubServer  # noqa: E402
 from huggingface_hub import constants  # noqa: E402
 from published_run import REPO, make_run  # noqa: E402
 
+import toolkit  # noqa: E402
 from toolkit.hub import publish, pull  # noqa: E402
 from toolkit.run_folder import RunFolder  # noqa: E402
 
@@ -41,7 +44,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def plain_put(hub: HubServer, source: Path, sha256: str) -> None:
     """One PUT of the file; the server hashes and stores it, as for every upload."""
-    connection = http.client.HTTPConnection(urlsplit(hub.endpoint).netloc)
+    connection = http.client.HTTPConnection(urlsplit(hub.endpoint).netloc, blocksize=BLOCK)
     with source.open("rb") as file:
         connection.request("PUT", f"/upload/{sha256}", file, {"Content-Length": str(source.stat().st_size)})
         assert connection.getresponse().status == 200
@@ -50,7 +53,7 @@ def plain_put(hub: HubServer, source: Path, sha256: str) -> None:
 
 def plain_get(hub: HubServer, sha256: str, target: Path) -> None:
     """One GET into a file."""
-    connection = http.client.HTTPConnection(urlsplit(hub.endpoint).netloc)
+    connection = http.client.HTTPConnection(urlsplit(hub.endpoint).netloc, blocksize=BLOCK)
     connection.request("GET", f"/cdn/{sha256}")
     with target.open("wb") as file:
         shutil.copyfileobj(connection.getresponse(), file, BLOCK)
@@ -96,21 +99,38 @@ def measure(folder: Path, size_bytes: int) -> dict[str, float]:
     return found
 
 
+def summary(values: list[float]) -> dict[str, float]:
+    """Median and best; the machine may be shared, so a single number says little."""
+    return {"median": round(statistics.median(values), 2), "best": round(min(values), 2)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured, from the start")
+    parser.add_argument("--machine", default=f"{os.cpu_count()} cores, {platform.machine()}", help="in words")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     size_bytes = int(options.gigabytes * 1e9)
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), size_bytes)
+    rounds = []
+    for number in range(options.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            rounds.append(measure(Path(folder), size_bytes))
+        print(f"round {number + 1}: {rounds[-1]}", file=sys.stderr)
     result = {
+        "date": datetime.date.today().isoformat(),
         "size_bytes": size_bytes,
-        "seconds": found,
-        "push_against_plain_put": round(found["publish"] / found["plain PUT"], 2),
-        "pull_against_plain_get": round(found["pull"] / found["plain GET"], 2),
-        "versions": {"huggingface_hub": huggingface_hub.__version__, "python": platform.python_version()},
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "rounds": len(rounds),
+        "seconds": {line: summary([found[line] for found in rounds]) for line in rounds[0]},
+        # Within one round, so that a slow moment of the machine weighs on both sides.
+        "push_against_plain_put": summary([found["publish"] / found["plain PUT"] for found in rounds]),
+        "pull_against_plain_get": summary([found["pull"] / found["plain GET"] for found in rounds]),
+        "versions": {
+            "cogsym-toolkit": toolkit.__version__,
+            "huggingface_hub": huggingface_hub.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": options.machine,
     }
     print(json.dumps(result, indent=2))
     if options.out:
