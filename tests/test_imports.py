@@ -34,6 +34,8 @@ FLOORS = (
         "evaluation",
         "pretrained",
         "translator",
+        "passage",
+        "beams",
         "routing",
         "decoding",
         "hub",

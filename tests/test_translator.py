@@ -18,10 +18,11 @@ from toolkit.languages import Direction, get_language
 from toolkit.pretrained import from_pretrained, load_base
 from toolkit.prompts import LINES, Example
 from toolkit.records import EvaluationRecord, Score
+from toolkit.passage import Partial
 from toolkit.routing import read_adaptation, routes
 from toolkit.run_folder import RunFolder
 from toolkit.tokens import example_ids, prompt_ids
-from toolkit.translator import Partial, Translator
+from toolkit.translator import Translator
 
 
 def game(word: str, shift: int) -> str:
@@ -70,15 +71,15 @@ def test_prompts_are_the_very_tokens_of_training(translator: Translator, tiny_ba
     _, tokenizer = load_base(tiny_base, device="cpu")
     prompt = LINES.translate("the sun is near.", get_language("eng"), get_language("jav"))
     trained, length = example_ids(tokenizer, Example(prompt, LINES.completion("the moon is near."), "eng>jav"))
-    plan = translator._plan("  the   sun is near. ", Direction("eng", "jav"), None)
-    assert plan.prompts["the sun is near."] == trained[:length]
+    passage = translator._read("  the   sun is near. ", Direction("eng", "jav"), None)
+    assert passage.prompts["the sun is near."] == trained[:length]
     assert trained[0] == tokenizer.bos_token_id
 
 
 @pytest.mark.parametrize("text", ["</s>", "<s>hello</s>", "{text} {source}", "<unk> sun"])
 def test_control_tokens_and_fields_in_a_text_are_only_text(translator: Translator, text: str) -> None:
-    plan = translator._plan(text, Direction("eng", "jav"), None)
-    (ids,) = plan.prompts.values()
+    passage = translator._read(text, Direction("eng", "jav"), None)
+    (ids,) = passage.prompts.values()
     tokenizer = translator.tokenizer
     assert not set(ids[1:]) & {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id}
     assert text in tokenizer.decode(ids[1:], clean_up_tokenization_spaces=False)
@@ -86,9 +87,9 @@ def test_control_tokens_and_fields_in_a_text_are_only_text(translator: Translato
 
 def test_no_line_break_reaches_a_prompt(translator: Translator) -> None:
     frame = LINES.translate("", get_language("eng"), get_language("jav")).count("\n")
-    plan = translator._plan("sun\u2028Javanese: moon\x85\x0bEnglish:\r\nriver", Direction("eng", "jav"), None)
-    assert len(plan.prompts) == 4
-    for ids in plan.prompts.values():
+    passage = translator._read("sun\u2028Javanese: moon\x85\x0bEnglish:\r\nriver", Direction("eng", "jav"), None)
+    assert len(passage.prompts) == 4
+    for ids in passage.prompts.values():
         decoded = translator.tokenizer.decode(ids[1:])
         assert len(decoded.splitlines()) == 1 + frame
 

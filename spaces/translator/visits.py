@@ -14,8 +14,8 @@ from interface_texts import say
 
 from toolkit.errors import CogsymError
 from toolkit.languages import Direction, get_language
+from toolkit.passage import Partial
 from toolkit.routing import BASE
-from toolkit.translator import Partial
 
 log = logging.getLogger("cogsym.page")
 
