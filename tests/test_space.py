@@ -16,7 +16,7 @@ from conftest import WORDS, Outcome
 
 from toolkit.cli.space import page_folder
 from toolkit.errors import BaseModelError
-from toolkit.languages import Direction, get_language
+from toolkit.languages import Direction, Names, get_language
 from toolkit.records import DeltaInfo, EvaluationRecord, Score, TensorChange
 from toolkit.run_folder import RunFolder
 
@@ -63,8 +63,22 @@ def measured(run: Path, model: str, direction: str, value: float, dataset: str =
 
 
 def test_settings_come_from_the_environment() -> None:
-    environment = {"COGSYM_BASE": "pocket", "COGSYM_DELTAS": "org/a@abc\n\n  runs/b \n", "COGSYM_FEEDBACK": "fb"}
-    assert read_settings(environment) == Settings("pocket", None, ("org/a@abc", "runs/b"), Path("fb"))
+    environment = {
+        "COGSYM_BASE": "pocket",
+        "COGSYM_DELTAS": "org/a@abc\n\n  runs/b \n",
+        "COGSYM_FOLDER": "deltas",
+        "COGSYM_OWNERS": "org\nana",
+        "COGSYM_FEEDBACK": "fb",
+    }
+    assert read_settings(environment) == Settings(
+        base="pocket",
+        deltas=("org/a@abc", "runs/b"),
+        folder=Path("deltas"),
+        owners=("org", "ana"),
+        feedback=Path("fb"),
+    )
+    sent = read_settings({"COGSYM_FEEDBACK_DATASET": "org/said"})
+    assert (sent.feedback, sent.feedback_dataset) == (Path("feedback"), "org/said")
     assert read_settings({}) == Settings()
 
 
@@ -92,15 +106,16 @@ def test_a_visitors_words_are_never_taken_for_fields() -> None:
 
 
 def test_languages_are_found_by_own_name_english_name_and_code() -> None:
-    assert label(get_language("jav")) == "Basa Jawa · Javanese · jav"
+    assert label(get_language("jav")) == "Basa Jawa · Javanese · Ngoko · jav"
+    assert label(get_language("sun")) == "Basa Sunda · Sundanese · sun"
     assert label(get_language("eng")) == "English · eng"
     accented = get_language("jav").model_copy(
         update={
             "code": "tur",
-            "names": get_language("jav").names.model_copy(update={"own": "Türkçe", "english": "Turkish"}),
+            "names": Names(own="Türkçe", english="Turkish", aliases=("İstanbul Türkçesi",)),
         }
     )
-    assert label(accented) == "Türkçe · Turkish · Turkce · tur"
+    assert label(accented) == "Türkçe · Turkish · İstanbul Türkçesi · Turkce · Istanbul Turkcesi · tur"
 
 
 def test_examples_fit_one_sentence_prompts_and_known_languages() -> None:
@@ -367,7 +382,11 @@ def test_programs_translate_through_named_endpoints(address: str) -> None:
     with pytest.raises(Exception, match="no model named"):
         client.predict("sun.", "eng", "jav", "../../etc", api_name="/translate")
     names = set(client.view_api(return_format="dict", print_info=False)["named_endpoints"])
-    assert names == {"/translate", "/languages"}
+    assert names == {"/translate", "/alternatives", "/languages"}
+    (one,) = client.predict("sun.", "eng", "jav", api_name="/alternatives")
+    assert one["sentence"] == "sun."
+    assert one["alternatives"][0]["text"] == "moon."
+    assert one["alternatives"][0]["score"] > one["alternatives"][-1]["score"]
 
 
 def test_programs_at_once_each_get_their_own_answer(address: str) -> None:

@@ -136,6 +136,16 @@ class Translator:
         self._adaptations, self._routes = adaptations, routes(adaptations, self._known)
         self._switcher.remove(name)
 
+    def move(self, device: str | torch.device) -> None:
+        """Take the model and all decoded deltas to another device; deltas that come later are decoded there."""
+        self._switcher.move(device)
+        self.model.to(device)  # what is no weight, such as rotary frequencies
+
+    def allow_forks(self) -> None:
+        """From now on this process may fork at any time: no child inherits a lock that another thread holds."""
+        for lock in (self._reader.lock, self._switcher.lock):
+            os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
     def models(self, direction: Direction | str) -> tuple[str, ...]:
         """Names of the models that serve a direction, the best first; the unadapted base is `base`."""
         return self._routes.get(_direction(direction), ())

@@ -146,7 +146,7 @@ def test_swapping_turns_languages_and_texts_round(visit: Callable[..., Any]) -> 
     page.locator("#go").click()
     expect_translation(page, "moon.")
     page.get_by_role("button", name="Swap languages").click()
-    sync_api.expect(page.locator("#source-language input")).to_have_value("Basa Jawa · Javanese · jav")
+    sync_api.expect(page.locator("#source-language input")).to_have_value("Basa Jawa · Javanese · Ngoko · jav")
     sync_api.expect(page.locator("#target-language input")).to_have_value("English · eng")
     sync_api.expect(source(page)).to_have_value("moon.")
     page.locator("#go").click()

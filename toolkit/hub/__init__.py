@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from toolkit.hub.fetch import fetch_base, fetch_config, fetch_delta
 from toolkit.hub.jobs import JobPlan, plan_job, start_job
+from toolkit.hub.published import find_published
 from toolkit.hub.publishing import publish
 from toolkit.hub.pulling import PullReport, pull
 from toolkit.hub.report import PublishReport, Smoke
@@ -20,6 +21,7 @@ __all__ = [
     "fetch_base",
     "fetch_config",
     "fetch_delta",
+    "find_published",
     "parse_target",
     "plan_job",
     "publish",
