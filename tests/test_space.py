@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import card_records
 import pytest
 from conftest import WORDS, Outcome
 
@@ -38,25 +39,16 @@ def catalogue(tiny_base: Path, tiny_deltas: dict[str, Path]) -> Catalogue:
     return open_catalogue(Settings(base=str(tiny_base), deltas=tuple(map(str, tiny_deltas.values()))))
 
 
+def evaluation(model: str, direction: str, value: float, dataset: str = "held-out") -> EvaluationRecord:
+    """A record as the card tests make them, with this score."""
+    score = Score(metric="chrF++", value=value, low=value - 2, high=value + 2, signature="chrF2++|v:2")
+    made = card_records.evaluation(direction, model, "target", (score,), dataset)
+    return made.model_copy(update={"n": 200, "samples": None})
+
+
 def measured(run: Path, model: str, direction: str, value: float, dataset: str = "held-out") -> None:
-    EvaluationRecord(
-        task="t",
-        model=model,
-        direction=direction,
-        role="target",
-        dataset=dataset,
-        data_fingerprint="0",
-        n=200,
-        shots=0,
-        seed=0,
-        prompt="lines",
-        example_prompt="",
-        decoding={},
-        scores=(Score(metric="chrF++", value=value, low=value - 2, high=value + 2, signature="chrF2++|v:2"),),
-        base_fingerprint="0",
-        seconds=1.0,
-        versions={},
-    ).write(RunFolder(run).evaluation_records / f"{model}-{direction.replace('>', '-')}.json")
+    path = RunFolder(run).evaluation_records / f"{model}-{direction.replace('>', '-')}.json"
+    evaluation(model, direction, value, dataset).write(path)
 
 
 # Settings and texts

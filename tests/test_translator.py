@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import card_records
 import pytest
 from conftest import WORDS, Outcome
 
@@ -242,24 +243,7 @@ def test_a_delta_on_another_base_is_refused(tiny_deltas: dict[str, Path], tmp_pa
 
 
 def evaluation(model: str, direction: str, value: float) -> EvaluationRecord:
-    return EvaluationRecord(
-        task="t",
-        model=model,
-        direction=direction,
-        role="known",
-        dataset="d",
-        data_fingerprint="0",
-        n=1,
-        shots=0,
-        seed=0,
-        prompt="lines",
-        example_prompt="",
-        decoding={},
-        scores=(Score(metric="chrF++", value=value, signature="s"),),
-        base_fingerprint="0",
-        seconds=1.0,
-        versions={},
-    )
+    return card_records.evaluation(direction, model, "known", (Score(metric="chrF++", value=value, signature="s"),))
 
 
 @pytest.mark.parametrize(("base", "adapted", "best"), [(96.0, 77.0, "base"), (40.0, 60.0, "jav"), (None, None, "base")])

@@ -80,12 +80,16 @@ class Catalogue:
         direction = Direction(source, target)
         return direction if self.translator.models(direction) else None
 
-    def first_direction(self) -> Direction | None:
-        """What a new visitor sees: into the first language that was taught here."""
-        for adaptation in self.translator.adaptations.values():
-            if adaptation.directions:
-                return adaptation.directions[0]
-        return next(iter(self.translator.directions), None)
+    def first_direction(self, reads: str | None = None) -> Direction | None:
+        """What a new visitor sees: into the first language that was taught here.
+
+        Args:
+            reads: two-letter code of a language that the visitor reads; from that one where it can be.
+        """
+        taught = [one for adaptation in self.translator.adaptations.values() for one in adaptation.directions]
+        offered = [*taught, *self.translator.directions]
+        theirs = (one for one in taught if get_language(one.source).iso639_1 == reads)
+        return next(theirs, next(iter(offered), None))
 
     def model(self, direction: Direction) -> str:
         """Name of the model that serves a direction best; the base where none does any more."""

@@ -53,24 +53,26 @@ def skipped_notes(catalogue: Catalogue, interface: str) -> str:
 
 def languages_table(catalogue: Catalogue, interface: str) -> str:
     """Every direction with its scores before and after."""
-    head = "".join(
-        f'<th scope="col">{escape(say(interface, f"column_{name}"))}</th>'
-        for name in ("direction", "before", "after", "sentences", "model", "size", "contributors")
-    )
+    served = [(direction, catalogue.adaptation(direction)) for direction in catalogue.translator.directions]
+    columns = ["direction", "before", "after", "sentences", "model", "size"]
+    thanks = any(adaptation.language.contributors for _, adaptation in served if adaptation)
+    if thanks:
+        columns.append("contributors")
+    head = "".join(f'<th scope="col">{escape(say(interface, f"column_{name}"))}</th>' for name in columns)
     rows = []
-    for direction in catalogue.translator.directions:
-        adaptation = catalogue.adaptation(direction)
+    for direction, adaptation in served:
         before = _record(catalogue, direction, BASE)
         after = _record(catalogue, direction, "adapted")
         measured = after or before
-        cells = (
+        cells = [
             _bar(before, interface),
             _bar(after, interface),
             str(measured.n) if measured else "",
             _model_name(adaptation, interface),
             _delta_size(adaptation) if adaptation else "",
-            escape(", ".join(adaptation.language.contributors)) if adaptation else "",
-        )
+        ]
+        if thanks:
+            cells.append(escape(", ".join(adaptation.language.contributors)) if adaptation else "")
         names = '<span aria-hidden="true">→</span>'.join(map(_language_name, (direction.source, direction.target)))
         rows.append(f'<tr><th scope="row">{names}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     notes = f"<p>{escape(say(interface, 'languages_intro'))}</p>"
@@ -185,7 +187,7 @@ def _model_name(adaptation: Adaptation | None, interface: str) -> str:
 
 def _delta_size(adaptation: Adaptation) -> str:
     info = _delta_info(adaptation)
-    return escape(_megabytes(info.size_bytes)) if info else ""
+    return f'<span class="score">{escape(_megabytes(info.size_bytes))}</span>' if info else ""
 
 
 def _delta_info(adaptation: Adaptation) -> DeltaInfo | None:

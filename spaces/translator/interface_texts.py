@@ -27,6 +27,7 @@ ENGLISH = {
     "try": "Try one",
     "counter": "{count} of {limit}",
     "working": "Translating…",
+    "queue": "Place {place} of {count} in the queue",
     "stopped": "Stopped. Your text is still here.",
     "nothing": "Write something first.",
     "too_many": "That is {count} characters, and at most {limit} fit on this page. Nothing was lost: shorten it, or "
@@ -125,6 +126,7 @@ INDONESIAN = {
     "try": "Coba salah satu",
     "counter": "{count} dari {limit}",
     "working": "Menerjemahkan…",
+    "queue": "Antrean ke-{place} dari {count}",
     "stopped": "Dihentikan. Teks Anda masih ada.",
     "nothing": "Tulislah sesuatu dulu.",
     "too_many": "Teks ini {count} karakter, sedangkan halaman ini memuat paling banyak {limit}. Tidak ada yang hilang: "

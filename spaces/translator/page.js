@@ -86,13 +86,25 @@
     }
   };
 
+  // Where one stands in the queue, which Gradio writes as `queue: 2/3`, in the visitor's language.
+  const showPlace = () => {
+    const status = find("status");
+    if (!status) return;
+    const [, place, count] = status.querySelector(".progress-text")?.textContent.match(/queue: (\d+)\/(\d+)/) ?? [];
+    const words = document.querySelector("[data-queue]")?.dataset.queue ?? "{place}/{count}";
+    const shown = place ? words.replace("{place}", place).replace("{count}", count) : "";
+    if (status.dataset.place !== shown) status.dataset.place = shown;
+  };
+
   const tidy = () => {
     makeReadable();
     setLanguages();
+    showPlace();
   };
   tidy();
   new MutationObserver(tidy).observe(document.body, {
     childList: true,
+    characterData: true,
     subtree: true,
     attributes: true,
     attributeFilter: ["disabled"],

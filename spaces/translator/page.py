@@ -203,7 +203,7 @@ class _Page:
         )
         self.compare.change(lambda wanted: gr.update(visible=wanted, value=""), self.compare, self.base_output, **QUIET)
         # Gradio writes where a visitor stands in the queue into the status.
-        waiting: dict[str, Any] = {"show_progress": "full", "show_progress_on": self.status, **MODEL_QUEUE}
+        waiting: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": self.status, **MODEL_QUEUE}
         translation = {
             "fn": self._translate,
             "inputs": [self.input, *choice, self.compare],
@@ -243,7 +243,8 @@ class _Page:
         """A visitor opens the page, perhaps by a link that names languages and text."""
         self.catalogue.look_soon()
         interface, asked = _interface(request), request.query_params
-        direction = self.catalogue.served(asked.get("src"), asked.get("tgt")) or self.catalogue.first_direction()
+        linked = self.catalogue.served(asked.get("src"), asked.get("tgt"))
+        direction = linked or self.catalogue.first_direction(reads=interface)
         source, target = (direction.source, direction.target) if direction else (None, None)
         text = asked.get("q")
         return [
@@ -390,8 +391,8 @@ def _rtl(code: str | None) -> bool:
 
 
 def _head(interface: str) -> str:
-    copied = say(interface, "link_copied")
-    return f"<h1 data-copied='{copied}'>{say(interface, 'title')}</h1><p>{say(interface, 'tagline')}</p>"
+    words = f'data-copied="{say(interface, "link_copied")}" data-queue="{say(interface, "queue")}"'
+    return f"<h1 {words}>{say(interface, 'title')}</h1><p>{say(interface, 'tagline')}</p>"
 
 
 def _quiet(text: str) -> str:

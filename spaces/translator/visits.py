@@ -167,8 +167,9 @@ def _alternatives_html(one: Alternatives, target: str, interface: str) -> str:
 
 def _excuse(catalogue: Catalogue, model: str, error: Exception, interface: str) -> str:
     """What a visitor is told of a failure; the log gets the rest, and the page stays up."""
-    if isinstance(error, DeltaError):  # damaged or gone since it was opened
+    if isinstance(error, DeltaError):  # damaged since it was opened
         catalogue.leave_out(model, error)
+    if model != BASE and model not in catalogue.translator.adaptations:
         return say(interface, "delta_failed")
     if isinstance(error, CogsymError):
         return without_folders(error.message)
