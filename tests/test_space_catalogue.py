@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import facts
 import pytest
+import visits
 from conftest import Outcome
 from hub_server import HubServer, Refuse
-from hub_server.fixtures import hub as hub  # noqa: F401 - a fixture
 from space_pages import Catalogue, open_over
 
-import facts
-import visits
 from toolkit.languages import Direction
+
+pytest_plugins = ("hub_server.fixtures",)
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ def test_visitors_never_wait_for_a_look_at_what_is_new(
 
 
 @pytest.fixture
-def published(hub: HubServer, tiny_deltas: dict[str, Path]) -> Iterator[Callable[[str, str], None]]:
+def published(hub: HubServer, tiny_deltas: dict[str, Path]) -> Callable[..., None]:
     """Publishes one of the tiny deltas, as its owner would."""
 
     def publish(code: str, repo_id: str, base: str = "tiny-llama") -> None:
@@ -219,7 +220,7 @@ def published(hub: HubServer, tiny_deltas: dict[str, Path]) -> Iterator[Callable
         files = {path.name: path.read_bytes() for path in tiny_deltas[code].iterdir() if path.is_file()}
         hub.store.add_files(repo_id, {**files, "README.md": card.encode()})
 
-    yield publish  # type: ignore[misc]
+    return publish
 
 
 def test_what_an_account_publishes_appears_and_what_others_publish_does_not(
@@ -268,9 +269,7 @@ def test_a_page_opens_although_the_hub_is_away(
     assert languages(catalogue) == ["jav", "sun"]
 
 
-def test_a_download_that_fails_is_tried_again(
-    hub: HubServer, published: Callable[..., None], tiny_base: Path
-) -> None:
+def test_a_download_that_fails_is_tried_again(hub: HubServer, published: Callable[..., None], tiny_base: Path) -> None:
     published("jav", "org/javanese")
     hub.faults.rule = lambda request: Refuse() if "/api/models/" in request.path or "resolve" in request.path else None
     catalogue = open_over(tiny_base, owners=("org",))
@@ -284,9 +283,7 @@ def test_a_download_that_fails_is_tried_again(
 # Which records count
 
 
-def test_records_of_other_kinds_are_not_taken_for_translations(
-    tiny_base: Path, tiny_deltas: dict[str, Path]
-) -> None:
+def test_records_of_other_kinds_are_not_taken_for_translations(tiny_base: Path, tiny_deltas: dict[str, Path]) -> None:
     catalogue = open_over(tiny_base, tiny_deltas["jav"])
     from test_space import evaluation
 
@@ -308,8 +305,6 @@ def test_a_visitor_begins_with_a_language_that_they_read(tiny_base: Path, tiny_d
 
 
 def test_the_command_takes_a_folder_and_an_account(cogsym: Callable[..., Outcome], tmp_path: Path) -> None:
-    done = cogsym(
-        "space", "serve", "--base", tmp_path / "nothing", "--folder", tmp_path, "--owner", "org", "--no-open"
-    )
+    done = cogsym("space", "serve", "--base", tmp_path / "nothing", "--folder", tmp_path, "--owner", "org", "--no-open")
     assert done.code == 1
     assert "no base model at" in done.err

@@ -58,7 +58,7 @@ def answer_variously(
         num_beams=beams,
         num_return_sequences=beams,
         length_penalty=1.0,
-        early_stopping=True,
+        early_stopping=False,  # the first beams to end may be no more than the shortest
         temperature=1.0,
         top_p=1.0,
         top_k=50,

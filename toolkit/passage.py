@@ -134,9 +134,7 @@ class Reader:
             return plain_ids(self._tokenizer, text)
 
 
-def in_batches(
-    passages: Mapping[str, Passage], size: int, *, by_length: bool = True
-) -> Iterator[dict[str, Passage]]:
+def in_batches(passages: Mapping[str, Passage], size: int, *, by_length: bool = True) -> Iterator[dict[str, Passage]]:
     """Sentences, with their passages, in groups; those of like length together, so that little is padding."""
     order = (
         sorted(passages, key=lambda sentence: len(passages[sentence].prompts[sentence]))

@@ -291,7 +291,9 @@ class Translator:
                 self.model,
                 self.tokenizer,
                 [one.prompts[sentence] for one, sentence in zip(passages, sentences, strict=True)],
-                max_new_tokens=[one.max_new_tokens[sentence] for one, sentence in zip(passages, sentences, strict=True)],
+                max_new_tokens=[
+                    one.max_new_tokens[sentence] for one, sentence in zip(passages, sentences, strict=True)
+                ],
                 stop=passages[0].stop,
                 watch=(lambda now: watch(dict(zip(sentences, now, strict=True)))) if watch else None,
                 cancelled=cancelled,

@@ -226,9 +226,7 @@ def open_catalogue(settings: Settings, device: Device | None = None) -> Catalogu
         except Exception as error:
             refused[offer] = error
     if translator is None:
-        translator = Translator.from_pretrained(
-            (), settings.base, base_revision=settings.base_revision, device=place
-        )
+        translator = Translator.from_pretrained((), settings.base, base_revision=settings.base_revision, device=place)
     catalogue = Catalogue(translator, settings, device)
     for offer, error in refused.items():
         catalogue.refuse(offer, error)

@@ -1,4 +1,4 @@
-"""What the base and the adapted model said to the same sentences of the test set, from the samples behind the scores."""
+"""What base and adapted model said to the same sentences of the test set, from the samples behind the scores."""
 
 from __future__ import annotations
 

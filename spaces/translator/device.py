@@ -1,4 +1,4 @@
-"""Where the model runs, decided at start-up: on the processors here, on a card of its own, or on one that ZeroGPU lends."""
+"""Where the model runs, decided at start-up: on processors, on a card of its own, or on one that ZeroGPU lends."""
 
 from __future__ import annotations
 

@@ -121,7 +121,9 @@ def change_map(info: DeltaInfo, language: str, interface: str) -> str:
     grid = f'<table class="heat"><thead><tr><th>{escape(layer)}</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
     caption = escape(say(interface, "part_outer"))
     rest = f'<table class="heat"><caption>{caption}</caption><tbody>{loose}</tbody></table>'
-    return f'<h3>{escape(language)}</h3><p>{intro}</p><div class="scroll" tabindex="0">{grid}{rest if loose else ""}</div>'
+    return (
+        f'<h3>{escape(language)}</h3><p>{intro}</p><div class="scroll" tabindex="0">{grid}{rest if loose else ""}</div>'
+    )
 
 
 def _record(catalogue: Catalogue, direction: Direction, model: str) -> EvaluationRecord | None:

@@ -48,9 +48,7 @@ Where `base_licence` is `llama2`, `model_output` may not be used to improve any 
 class DatasetSender:
     """Sends the files of a folder; a Hub that is away is tried again, and the page does not wait for it."""
 
-    def __init__(
-        self, folder: Path, repo_id: str, *, every_minutes: float = EVERY_MINUTES
-    ) -> None:
+    def __init__(self, folder: Path, repo_id: str, *, every_minutes: float = EVERY_MINUTES) -> None:
         # A Space forgets its disk when it restarts: a file of the same name would replace what was sent before.
         self.file_name = f"feedback-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}.jsonl"
         self._folder, self._repo_id, self._every = folder, repo_id, every_minutes

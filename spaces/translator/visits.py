@@ -158,8 +158,7 @@ def _alternatives_html(one: Alternatives, target: str, interface: str) -> str:
         for other in one.found
     )
     return (
-        f'<div class="alternatives"><p class="quiet">{escape(one.sentence)}</p>'
-        f"<ol>{rows}</ol></div>"
+        f'<div class="alternatives"><p class="quiet">{escape(one.sentence)}</p><ol>{rows}</ol></div>'
         if one.found
         else f'<p class="quiet">{escape(say(interface, "alternatives_none", sentence=one.sentence[:60]))}</p>'
     )
