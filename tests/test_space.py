@@ -381,6 +381,34 @@ def test_programs_translate_through_named_endpoints(address: str) -> None:
     assert one["alternatives"][0]["score"] > one["alternatives"][-1]["score"]
 
 
+def test_the_endpoints_are_tools_for_agents(catalogue: Catalogue) -> None:
+    import asyncio
+
+    client = pytest.importorskip("mcp.client.streamable_http", reason="needs mcp: pip install 'gradio[mcp]'")
+    from mcp import ClientSession
+    from space_pages import served
+
+    async def ask(address: str) -> tuple[dict[str, Any], Any, Any]:
+        async with client.streamablehttp_client(f"{address}gradio_api/mcp/") as (read, write, _):
+            async with ClientSession(read, write) as session:
+                await session.initialize()
+                tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+                name = next(name for name in tools if name.endswith("translate"))
+                answer = await session.call_tool(name, {"text": "sun.", "source": "eng", "target": "jav"})
+                refused = await session.call_tool(name, {"text": "sun.", "source": "jav", "target": "sun"})
+                return tools, answer, refused
+
+    with served(catalogue, mcp_server=True) as address:
+        tools, answer, refused = asyncio.run(ask(address))
+    assert {name.rpartition("_")[2] for name in tools} == {"translate", "alternatives", "languages"}
+    translate = next(tool for name, tool in tools.items() if name.endswith("translate"))
+    assert translate.description.startswith("Translate text.")
+    assert "ISO 639-3" in translate.inputSchema["properties"]["source"]["description"]
+    assert answer.content[0].text == "moon."
+    assert refused.isError
+    assert "No model here translates" in refused.content[0].text
+
+
 def test_programs_at_once_each_get_their_own_answer(address: str) -> None:
     from gradio_client import Client
 

@@ -203,6 +203,8 @@ def _views(
     if compare and catalogue.comparable(direction):
         for base in _paced(catalogue.stream(text, direction, BASE, stop)):
             yield View(last.text, base.text, status, problem, True)
+    if stop.is_set():
+        status = _status(say(interface, "stopped"))
     yield View(last.text, base.text if base else "", status, problem, False)
 
 
