@@ -1,4 +1,4 @@
-"""A visitor as the server meets one: asks over HTTP what a browser asks when somebody translates, and reads the stream."""
+"""A visitor as the server meets one: asks over HTTP what a browser asks to translate, and reads the stream."""
 
 from __future__ import annotations
 

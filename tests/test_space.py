@@ -389,14 +389,16 @@ def test_the_endpoints_are_tools_for_agents(catalogue: Catalogue) -> None:
     from space_pages import served
 
     async def ask(address: str) -> tuple[dict[str, Any], Any, Any]:
-        async with client.streamablehttp_client(f"{address}gradio_api/mcp/") as (read, write, _):
-            async with ClientSession(read, write) as session:
-                await session.initialize()
-                tools = {tool.name: tool for tool in (await session.list_tools()).tools}
-                name = next(name for name in tools if name.endswith("translate"))
-                answer = await session.call_tool(name, {"text": "sun.", "source": "eng", "target": "jav"})
-                refused = await session.call_tool(name, {"text": "sun.", "source": "jav", "target": "sun"})
-                return tools, answer, refused
+        async with (
+            client.streamablehttp_client(f"{address}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            name = next(name for name in tools if name.endswith("translate"))
+            answer = await session.call_tool(name, {"text": "sun.", "source": "eng", "target": "jav"})
+            refused = await session.call_tool(name, {"text": "sun.", "source": "jav", "target": "sun"})
+            return tools, answer, refused
 
     with served(catalogue, mcp_server=True) as address:
         tools, answer, refused = asyncio.run(ask(address))

@@ -1,4 +1,4 @@
-"""Fifty visitors at once: nobody gets an error, or anybody else's text. How fast that is, tests/benchmarks/space says."""
+"""Fifty visitors at once: nobody gets an error, or anybody else's text. Its speed is in tests/benchmarks/space."""
 
 from __future__ import annotations
 

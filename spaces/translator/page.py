@@ -12,8 +12,9 @@ import visits
 from catalogue import Catalogue, label
 from endpoints import add_endpoints
 from examples import examples
-from feedback import Entry, FeedbackStore, Opinion
+from feedback import FeedbackStore, Opinion
 from interface_texts import INTERFACES, choose_interface, say
+from opinions import Opinions, Rated
 
 from toolkit.languages import Direction, Language, get_language
 
@@ -21,7 +22,6 @@ HERE = Path(__file__).parent
 EXAMPLE_BUTTONS = 4
 MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 4}
 MAX_WAITING = 200  # visitors; the next one is asked to come back, rather than that all of them wait for an hour
-Rated = tuple[str, str, str, str] | None  # text, source, target, translation
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -65,7 +65,7 @@ class _Page:
     """Holds the components while their events are wired."""
 
     def __init__(self, catalogue: Catalogue, feedback: FeedbackStore | None) -> None:
-        self.catalogue, self.feedback = catalogue, feedback
+        self.catalogue, self.opinions = catalogue, Opinions(catalogue, feedback)
         self.running = visits.Running()
         self.text = gr.I18n(**INTERFACES)
         first = catalogue.first_direction()
@@ -131,8 +131,8 @@ class _Page:
                     )
                     with gr.Row(elem_id="target-bar"):
                         self.status = gr.HTML("", elem_id="status", padding=False)
-                        self.good = _icon(self.text("helpful"), "good", self.feedback)
-                        self.poor = _icon(self.text("unhelpful"), "poor", self.feedback)
+                        self.good = _icon(self.text("helpful"), "good", self.opinions.asked)
+                        self.poor = _icon(self.text("unhelpful"), "poor", self.opinions.asked)
                         self.more = gr.Button(
                             self.text("alternatives"), elem_id="more", size="sm", scale=0, min_width=90, visible=False
                         )
@@ -158,10 +158,10 @@ class _Page:
         self.notes = gr.HTML(facts.skipped_notes(self.catalogue, "en"), elem_id="notes", padding=False)
 
     def _suggestion_box(self) -> None:
-        asked = self.feedback is not None
+        asked = self.opinions.asked
         with gr.Accordion(self.text("suggest"), open=False, visible=asked, elem_id="suggest"):
             self.suggestion = gr.Textbox(label=self.text("suggestion"), lines=2, elem_id="suggestion")
-            self.consent = gr.HTML(self._consent("en"), elem_id="consent", padding=False)
+            self.consent = gr.HTML(self.opinions.consent("en"), elem_id="consent", padding=False)
             self.send = gr.Button(self.text("send"), size="sm", scale=0, elem_id="send")
         self.told = gr.HTML("", elem_id="told", padding=False)
         # What was last translated, so that an opinion is about that and not about what was typed since.
@@ -233,7 +233,7 @@ class _Page:
         )
         self.stop.click(self._stop, None, None, **QUIET)
         self.link.click(None, None, None, js="() => window.cogsym.copyLink()", api_visibility="private")
-        if self.feedback:
+        if self.opinions.asked:
             told = [self.told, self.consent]
             self.good.click(self._praise, self.rated, told, **QUIET)
             self.poor.click(self._fault, self.rated, told, **QUIET)
@@ -255,7 +255,7 @@ class _Page:
             facts.languages_table(self.catalogue, interface),
             facts.what_changed(self.catalogue, interface),
             facts.skipped_notes(self.catalogue, interface),
-            self._consent(interface),
+            self.opinions.consent(interface),
         ]
 
     def _choose(self, source: str | None, target: str | None, request: gr.Request) -> list[Any]:
@@ -336,40 +336,13 @@ class _Page:
     def _fault(self, rated: Rated, request: gr.Request) -> tuple[str, str]:
         return self._keep(rated, "poor", None, request)
 
-    def _suggest(self, rated: Rated, suggestion: str, request: gr.Request) -> tuple[str, str]:
-        words = suggestion.strip()[: visits.LIMIT_CHARACTERS]
-        return self._keep(rated if words else None, "suggestion", words, request)
+    def _suggest(self, rated: Rated, words: str, request: gr.Request) -> tuple[str, str]:
+        return self._keep(rated, "suggestion", words, request)
 
-    def _keep(self, rated: Rated, opinion: Opinion, suggestion: str | None, request: gr.Request) -> tuple[str, str]:
+    def _keep(self, rated: Rated, opinion: Opinion, words: str | None, request: gr.Request) -> tuple[str, str]:
         interface = _interface(request)
-        if rated is None or self.feedback is None:
-            return _quiet(say(interface, "nothing_to_rate")), self._consent(interface)
-        text, source, target, translation = rated
-        entry = Entry(
-            source=source,
-            target=target,
-            text=text,
-            model_output=translation,
-            model=self.catalogue.model(Direction(source, target)),
-            base=self.catalogue.translator.base_id,
-            opinion=opinion,
-            suggestion=suggestion,
-            base_licence=self._licence(),
-        )
-        outcome = self.feedback.add(entry, _visitor(request))
-        return _quiet(say(interface, outcome)), self._consent(interface)
-
-    def _licence(self) -> str | None:
-        adaptations = self.catalogue.translator.adaptations.values()
-        return next((one.config.base.licence for one in adaptations if one.config.base.licence), None)
-
-    def _consent(self, interface: str) -> str:
-        """What happens to what a visitor sends, and whether it does."""
-        if self.feedback is None:
-            return ""
-        health = self.feedback.health
-        arrives = say(interface, f"health_{health.state}", since=health.since)
-        return f'<p class="quiet">{say(interface, "consent")}</p><p class="quiet health">{arrives}</p>'
+        told = self.opinions.keep(rated, opinion, words, _visitor(request), interface)
+        return told, self.opinions.consent(interface)
 
 
 def _language_choice(languages: list[Language], value: str | None, name: Any, elem_id: str) -> gr.Dropdown:
@@ -382,8 +355,8 @@ def _choices(languages: list[Language]) -> list[tuple[str, str]]:
     return [(label(language), language.code) for language in languages]
 
 
-def _icon(name: Any, elem_id: str, feedback: FeedbackStore | None) -> gr.Button:
-    return gr.Button(name, elem_id=elem_id, size="sm", scale=0, min_width=40, visible=feedback is not None)
+def _icon(name: Any, elem_id: str, asked: bool) -> gr.Button:
+    return gr.Button(name, elem_id=elem_id, size="sm", scale=0, min_width=40, visible=asked)
 
 
 def _rtl(code: str | None) -> bool:
@@ -393,10 +366,6 @@ def _rtl(code: str | None) -> bool:
 def _head(interface: str) -> str:
     words = f'data-copied="{say(interface, "link_copied")}" data-queue="{say(interface, "queue")}"'
     return f"<h1 {words}>{say(interface, 'title')}</h1><p>{say(interface, 'tagline')}</p>"
-
-
-def _quiet(text: str) -> str:
-    return f'<p class="quiet" role="status">{text}</p>'
 
 
 def _interface(request: gr.Request) -> str:
