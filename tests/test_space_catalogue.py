@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import facts
 import pytest
-import visits
 from conftest import Outcome
 from hub_server import HubServer, Refuse
 from space_pages import Catalogue, open_over
 
+from toolkit.cli.space import page_folder
 from toolkit.languages import Direction
+
+sys.path.insert(0, str(page_folder()))
+
+import facts
+import visits
 
 pytest_plugins = ("hub_server.fixtures",)
 

@@ -17,13 +17,17 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+from toolkit.cli.space import page_folder
+from toolkit.languages import Direction
+from toolkit.translator import Translator
+
+sys.path.insert(0, str(page_folder()))
+
 import visits
 from catalogue import Catalogue, open_catalogue
 from device import MAX_SECONDS, START_SECONDS, Device, find_device, seconds_for
-from space_pages import Settings, page_folder
-
-from toolkit.languages import Direction
-from toolkit.translator import Translator
+from settings import Settings
 
 
 class FakeSpaces(ModuleType):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import feedback
 import pytest
+from hub_server import HubServer, Refuse, Status
+
+from toolkit.cli.space import page_folder
+
+sys.path.insert(0, str(page_folder()))
+
+import feedback
 from feedback import LIMIT_ALL_A_MINUTE, Entry, FeedbackStore, open_feedback
 from feedback_dataset import DatasetSender
-from hub_server import HubServer, Refuse, Status
-from space_pages import Settings
+from settings import Settings
 
 pytest_plugins = ("hub_server.fixtures",)
 
