@@ -23,6 +23,7 @@ from toolkit.run_folder import RunFolder
 
 sys.path.insert(0, str(page_folder()))
 
+import comparison
 import facts
 import visits
 from catalogue import Catalogue, label, open_catalogue
@@ -300,6 +301,28 @@ def test_the_change_map_shows_every_layer_and_the_still_middle_as_empty(catalogu
     assert re.findall(r"--heat:([\d.]+)\" title=\"up_proj", shown) == ["1.000", "0.000", "0.000", "0.500"]
     assert "lm_head" in shown
     assert "<script" not in shown
+
+
+def test_base_and_adapted_are_compared_on_the_first_sentences_of_the_test_set(
+    tiny_base: Path, tiny_deltas: dict[str, Path], tmp_path: Path
+) -> None:
+    run = RunFolder(Path(shutil.copytree(tiny_deltas["jav"], tmp_path / "jav")))
+    run.samples.mkdir()
+    lines = [(f"{word}.", EVIL if word == "moon" else f"r {word}") for word in WORDS]
+    for model in ("base", "adapted"):
+        record = evaluation(model, "eng>jav", 50.0).model_copy(update={"samples": f"../../{model}.jsonl"})
+        record.write(run.evaluation_records / f"{model}.json")
+        rows = [{"source": text, "reference": good, "hypothesis": f"{model} {text}"} for text, good in lines]
+        text = "\n".join(json.dumps(row) for row in rows) + "\n[" * 9
+        (run.samples / f"{model}.jsonl").write_text(text, encoding="utf-8")
+    page = open_catalogue(Settings(base=str(tiny_base), deltas=(str(run.root),)))
+    shown = facts.what_changed(page, "en")
+    assert shown.count("<tr>") == 1 + comparison.SHOWN
+    assert re.findall(r">((?:base|adapted) \w+\.)<", shown)[:2] == ["base sun.", "adapted sun."]
+    assert 'lang="jv"' in shown
+    assert "<script" not in shown
+    (run.samples / "base.jsonl").write_text("no json")
+    assert comparison.comparison_tables(page.translator.adaptations["jav"], "en") == ""
 
 
 # Feedback
