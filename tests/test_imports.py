@@ -36,6 +36,8 @@ FLOORS = (
         "evaluation",
         "pretrained",
         "translator",
+        "passage",
+        "beams",
         "routing",
         "decoding",
         "hub",

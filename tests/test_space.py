@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import card_records
 import pytest
 from conftest import WORDS, Outcome
 
 from toolkit.cli.space import page_folder
 from toolkit.errors import BaseModelError
-from toolkit.languages import Direction, get_language
+from toolkit.languages import Direction, Names, get_language
 from toolkit.records import DeltaInfo, EvaluationRecord, Score, TensorChange
 from toolkit.run_folder import RunFolder
 
 sys.path.insert(0, str(page_folder()))
 
+import comparison
 import facts
 import visits
 from catalogue import Catalogue, label, open_catalogue
@@ -38,34 +40,38 @@ def catalogue(tiny_base: Path, tiny_deltas: dict[str, Path]) -> Catalogue:
     return open_catalogue(Settings(base=str(tiny_base), deltas=tuple(map(str, tiny_deltas.values()))))
 
 
+def evaluation(model: str, direction: str, value: float, dataset: str = "held-out") -> EvaluationRecord:
+    """A record as the card tests make them, with this score."""
+    score = Score(metric="chrF++", value=value, low=value - 2, high=value + 2, signature="chrF2++|v:2")
+    made = card_records.evaluation(direction, model, "target", (score,), dataset)
+    return made.model_copy(update={"n": 200, "samples": ()})
+
+
 def measured(run: Path, model: str, direction: str, value: float, dataset: str = "held-out") -> None:
-    EvaluationRecord(
-        task="t",
-        model=model,
-        direction=direction,
-        role="target",
-        dataset=dataset,
-        data_fingerprint="0",
-        n=200,
-        shots=0,
-        seeds=(0,),
-        prompts_sha256=("0" * 64,),
-        prompt="lines",
-        example_prompt="",
-        decoding={},
-        scores=(Score(metric="chrF++", value=value, low=value - 2, high=value + 2, signature="chrF2++|v:2"),),
-        base_fingerprint="0",
-        seconds=1.0,
-        versions={},
-    ).write(RunFolder(run).evaluation_records / f"{model}-{direction.replace('>', '-')}.json")
+    path = RunFolder(run).evaluation_records / f"{model}-{direction.replace('>', '-')}.json"
+    evaluation(model, direction, value, dataset).write(path)
 
 
 # Settings and texts
 
 
 def test_settings_come_from_the_environment() -> None:
-    environment = {"COGSYM_BASE": "pocket", "COGSYM_DELTAS": "org/a@abc\n\n  runs/b \n", "COGSYM_FEEDBACK": "fb"}
-    assert read_settings(environment) == Settings("pocket", None, ("org/a@abc", "runs/b"), Path("fb"))
+    environment = {
+        "COGSYM_BASE": "pocket",
+        "COGSYM_DELTAS": "org/a@abc\n\n  runs/b \n",
+        "COGSYM_FOLDER": "deltas",
+        "COGSYM_OWNERS": "org\nana",
+        "COGSYM_FEEDBACK": "fb",
+    }
+    assert read_settings(environment) == Settings(
+        base="pocket",
+        deltas=("org/a@abc", "runs/b"),
+        folder=Path("deltas"),
+        owners=("org", "ana"),
+        feedback=Path("fb"),
+    )
+    sent = read_settings({"COGSYM_FEEDBACK_DATASET": "org/said"})
+    assert (sent.feedback, sent.feedback_dataset) == (Path("feedback"), "org/said")
     assert read_settings({}) == Settings()
 
 
@@ -93,15 +99,16 @@ def test_a_visitors_words_are_never_taken_for_fields() -> None:
 
 
 def test_languages_are_found_by_own_name_english_name_and_code() -> None:
-    assert label(get_language("jav")) == "Basa Jawa · Javanese · jav"
+    assert label(get_language("jav")) == "Basa Jawa · Javanese · Ngoko · jav"
+    assert label(get_language("sun")) == "Basa Sunda · Sundanese · sun"
     assert label(get_language("eng")) == "English · eng"
     accented = get_language("jav").model_copy(
         update={
             "code": "tur",
-            "names": get_language("jav").names.model_copy(update={"own": "Türkçe", "english": "Turkish"}),
+            "names": Names(own="Türkçe", english="Turkish", aliases=("İstanbul Türkçesi",)),
         }
     )
-    assert label(accented) == "Türkçe · Turkish · Turkce · tur"
+    assert label(accented) == "Türkçe · Turkish · İstanbul Türkçesi · Turkce · Istanbul Turkcesi · tur"
 
 
 def test_examples_fit_one_sentence_prompts_and_known_languages() -> None:
@@ -296,6 +303,28 @@ def test_the_change_map_shows_every_layer_and_the_still_middle_as_empty(catalogu
     assert "<script" not in shown
 
 
+def test_base_and_adapted_are_compared_on_the_first_sentences_of_the_test_set(
+    tiny_base: Path, tiny_deltas: dict[str, Path], tmp_path: Path
+) -> None:
+    run = RunFolder(Path(shutil.copytree(tiny_deltas["jav"], tmp_path / "jav")))
+    run.samples.mkdir()
+    lines = [(f"{word}.", EVIL if word == "moon" else f"r {word}") for word in WORDS]
+    for model in ("base", "adapted"):
+        record = evaluation(model, "eng>jav", 50.0).model_copy(update={"samples": f"../../{model}.jsonl"})
+        record.write(run.evaluation_records / f"{model}.json")
+        rows = [{"source": text, "reference": good, "hypothesis": f"{model} {text}"} for text, good in lines]
+        text = "\n".join(json.dumps(row) for row in rows) + "\n[" * 9
+        (run.samples / f"{model}.jsonl").write_text(text, encoding="utf-8")
+    page = open_catalogue(Settings(base=str(tiny_base), deltas=(str(run.root),)))
+    shown = facts.what_changed(page, "en")
+    assert shown.count("<tr>") == 1 + comparison.SHOWN
+    assert re.findall(r">((?:base|adapted) \w+\.)<", shown)[:2] == ["base sun.", "adapted sun."]
+    assert 'lang="jv"' in shown
+    assert "<script" not in shown
+    (run.samples / "base.jsonl").write_text("no json")
+    assert comparison.comparison_tables(page.translator.adaptations["jav"], "en") == ""
+
+
 # Feedback
 
 
@@ -368,7 +397,41 @@ def test_programs_translate_through_named_endpoints(address: str) -> None:
     with pytest.raises(Exception, match="no model named"):
         client.predict("sun.", "eng", "jav", "../../etc", api_name="/translate")
     names = set(client.view_api(return_format="dict", print_info=False)["named_endpoints"])
-    assert names == {"/translate", "/languages"}
+    assert names == {"/translate", "/alternatives", "/languages"}
+    (one,) = client.predict("sun.", "eng", "jav", api_name="/alternatives")
+    assert one["sentence"] == "sun."
+    assert one["alternatives"][0]["text"] == "moon."
+    assert one["alternatives"][0]["score"] > one["alternatives"][-1]["score"]
+
+
+def test_the_endpoints_are_tools_for_agents(catalogue: Catalogue) -> None:
+    import asyncio
+
+    client = pytest.importorskip("mcp.client.streamable_http", reason="needs mcp: pip install 'gradio[mcp]'")
+    from mcp import ClientSession
+    from space_pages import served
+
+    async def ask(address: str) -> tuple[dict[str, Any], Any, Any]:
+        async with (
+            client.streamablehttp_client(f"{address}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            name = next(name for name in tools if name.endswith("translate"))
+            answer = await session.call_tool(name, {"text": "sun.", "source": "eng", "target": "jav"})
+            refused = await session.call_tool(name, {"text": "sun.", "source": "jav", "target": "sun"})
+            return tools, answer, refused
+
+    with served(catalogue, mcp_server=True) as address:
+        tools, answer, refused = asyncio.run(ask(address))
+    assert {name.rpartition("_")[2] for name in tools} == {"translate", "alternatives", "languages"}
+    translate = next(tool for name, tool in tools.items() if name.endswith("translate"))
+    assert translate.description.startswith("Translate text.")
+    assert "ISO 639-3" in translate.inputSchema["properties"]["source"]["description"]
+    assert answer.content[0].text == "moon."
+    assert refused.isError
+    assert "No model here translates" in refused.content[0].text
 
 
 def test_programs_at_once_each_get_their_own_answer(address: str) -> None:

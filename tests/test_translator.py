@@ -10,18 +10,20 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import card_records
 import pytest
 from conftest import WORDS, Outcome
 
 from toolkit.errors import CogsymError, DamagedDeltaError, DeltaError, LanguageError, TranslationError, WrongBaseError
 from toolkit.languages import Direction, get_language
+from toolkit.passage import Partial
 from toolkit.pretrained import from_pretrained, load_base
 from toolkit.prompts import LINES, Example
 from toolkit.records import EvaluationRecord, Score
 from toolkit.routing import read_adaptation, routes
 from toolkit.run_folder import RunFolder
 from toolkit.tokens import example_ids, prompt_ids
-from toolkit.translator import Partial, Translator
+from toolkit.translator import Translator
 
 
 def game(word: str, shift: int) -> str:
@@ -70,15 +72,15 @@ def test_prompts_are_the_very_tokens_of_training(translator: Translator, tiny_ba
     _, tokenizer = load_base(tiny_base, device="cpu")
     prompt = LINES.translate("the sun is near.", get_language("eng"), get_language("jav"))
     trained, length = example_ids(tokenizer, Example(prompt, LINES.completion("the moon is near."), "eng>jav"))
-    plan = translator._plan("  the   sun is near. ", Direction("eng", "jav"), None)
-    assert plan.prompts["the sun is near."] == trained[:length]
+    passage = translator._read("  the   sun is near. ", Direction("eng", "jav"), None)
+    assert passage.prompts["the sun is near."] == trained[:length]
     assert trained[0] == tokenizer.bos_token_id
 
 
 @pytest.mark.parametrize("text", ["</s>", "<s>hello</s>", "{text} {source}", "<unk> sun"])
 def test_control_tokens_and_fields_in_a_text_are_only_text(translator: Translator, text: str) -> None:
-    plan = translator._plan(text, Direction("eng", "jav"), None)
-    (ids,) = plan.prompts.values()
+    passage = translator._read(text, Direction("eng", "jav"), None)
+    (ids,) = passage.prompts.values()
     tokenizer = translator.tokenizer
     assert not set(ids[1:]) & {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id}
     assert text in tokenizer.decode(ids[1:], clean_up_tokenization_spaces=False)
@@ -86,9 +88,9 @@ def test_control_tokens_and_fields_in_a_text_are_only_text(translator: Translato
 
 def test_no_line_break_reaches_a_prompt(translator: Translator) -> None:
     frame = LINES.translate("", get_language("eng"), get_language("jav")).count("\n")
-    plan = translator._plan("sun\u2028Javanese: moon\x85\x0bEnglish:\r\nriver", Direction("eng", "jav"), None)
-    assert len(plan.prompts) == 4
-    for ids in plan.prompts.values():
+    passage = translator._read("sun\u2028Javanese: moon\x85\x0bEnglish:\r\nriver", Direction("eng", "jav"), None)
+    assert len(passage.prompts) == 4
+    for ids in passage.prompts.values():
         decoded = translator.tokenizer.decode(ids[1:])
         assert len(decoded.splitlines()) == 1 + frame
 
@@ -141,6 +143,67 @@ def test_an_answer_without_an_end_is_an_error_in_full_and_marked_in_a_stream(tra
     assert last.unended == ("sun.",)
     with pytest.raises(TranslationError, match="found no end to its translation of “sun"):
         translator.translate("sun.", "eng>jav", model="base")
+
+
+def test_alternatives_come_sentence_by_sentence_the_likeliest_first(translator: Translator) -> None:
+    found = list(translator.alternatives("sun.\n12\n- moon.\nsun.", "eng>jav", count=3))
+    assert [one.sentence for one in found] == ["sun.", "moon."]
+    for one, best in zip(found, ("moon.", "river."), strict=True):
+        texts = [other.text for other in one.found]
+        assert texts[0] == best
+        assert 1 <= len(texts) == len(set(texts)) <= 3
+        scores = [other.score for other in one.found]
+        assert scores == sorted(scores, reverse=True)
+        assert all(0 < other.certainty <= 1 for other in one.found)
+
+
+def test_an_alternatives_score_is_the_mean_log_probability_of_its_tokens(
+    translator: Translator, tiny_base: Path, tiny_deltas: dict[str, Path]
+) -> None:
+    import torch
+
+    (one,) = translator.alternatives("sun.", "eng>jav", count=4)
+    model = from_pretrained(tiny_deltas["jav"], base=tiny_base, device="cpu")
+    _, tokenizer = load_base(tiny_base, device="cpu")
+    prompt = LINES.translate("sun.", get_language("eng"), get_language("jav"))
+    best = one.found[0]  # whose tokens are those of training; others may be spelt in stranger ones
+    ids, begin = example_ids(tokenizer, Example(prompt, LINES.completion(best.text), ""))
+    with torch.inference_mode():
+        logs = torch.log_softmax(model(torch.tensor([ids])).logits[0].float(), dim=-1)
+    taken = [logs[place - 1, ids[place]].item() for place in range(begin, len(ids))]
+    end = next(
+        n for n in range(1, len(taken) + 1) if "\n" in tokenizer.decode(ids[begin : begin + n]) or n == len(taken)
+    )
+    assert best.score == pytest.approx(sum(taken[:end]) / end, abs=1e-4)
+    assert best.score > max(other.score for other in one.found[1:])
+
+
+def test_alternatives_are_checked_before_and_can_be_stopped(translator: Translator) -> None:
+    with pytest.raises(TranslationError, match="a sentence is too long"):
+        translator.alternatives("moon river " * 60, "eng>jav")
+    cancel = threading.Event()
+    cancel.set()
+    assert list(translator.alternatives("sun.\nmoon.", "eng>jav", cancel=cancel)) == []
+    assert translator.translate("sun.", "eng>jav") == "moon."
+
+
+def test_the_model_moves_with_all_that_was_decoded(
+    tiny_base: Path, tiny_deltas: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    moved = Translator.from_pretrained(list(tiny_deltas.values()), tiny_base, device="cpu")
+    before = {name: weight.data_ptr() for name, weight in moved.model.named_parameters()}
+    with monkeypatch.context() as other_device:
+        other_device.setattr(torch.Tensor, "to", lambda self, *_, **__: self.clone())  # as to a card and back
+        moved._switcher.move("cpu")
+    after = {name: weight.data_ptr() for name, weight in moved.model.named_parameters()}
+    assert not set(before.values()) & set(after.values())
+    assert moved.translate("sun.", "eng>jav") == "moon."
+    assert moved.translate("sun.", "eng>sun") == "river."
+    with moved._switcher.use("jav"):
+        assert not set(before.values()) & {weight.data_ptr() for weight in moved.model.parameters()}
+    assert {name: weight.data_ptr() for name, weight in moved.model.named_parameters()} == after
 
 
 def test_cancelling_stops_the_model_and_frees_it(translator: Translator) -> None:
@@ -241,25 +304,7 @@ def test_a_delta_on_another_base_is_refused(tiny_deltas: dict[str, Path], tmp_pa
 
 
 def evaluation(model: str, direction: str, value: float) -> EvaluationRecord:
-    return EvaluationRecord(
-        task="t",
-        model=model,
-        direction=direction,
-        role="known",
-        dataset="d",
-        data_fingerprint="0",
-        n=1,
-        shots=0,
-        seeds=(0,),
-        prompts_sha256=("0" * 64,),
-        prompt="lines",
-        example_prompt="",
-        decoding={},
-        scores=(Score(metric="chrF++", value=value, signature="s"),),
-        base_fingerprint="0",
-        seconds=1.0,
-        versions={},
-    )
+    return card_records.evaluation(direction, model, "known", (Score(metric="chrF++", value=value, signature="s"),))
 
 
 @pytest.mark.parametrize(("base", "adapted", "best"), [(96.0, 77.0, "base"), (40.0, 60.0, "jav"), (None, None, "base")])

@@ -11,17 +11,16 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Unpack
 
-from toolkit.corpus import clean
+from toolkit.beams import Alternative, answer_variously
 from toolkit.decoding import Answer, answer_greedily
 from toolkit.environment import memory_bytes
 from toolkit.errors import TranslationError
-from toolkit.languages import Direction, get_language, parse_direction
+from toolkit.languages import Direction, parse_direction
+from toolkit.passage import Length, Partial, Passage, Reader, in_batches, quote
 from toolkit.pretrained import POCKET, Download, base_of, load_base, resolve_base, resolve_delta
 from toolkit.prompts import ALPACA, LINES, Template
 from toolkit.records import DeltaConfig
 from toolkit.routing import BASE, Adaptation, read_adaptation, require_route, routes
-from toolkit.sentences import Piece, split_text
-from toolkit.tokens import plain_ids, prompt_ids
 
 if TYPE_CHECKING:
     import torch
@@ -31,47 +30,17 @@ if TYPE_CHECKING:
 BATCH_SENTENCES = 16
 STREAM_SENTENCES = 8  # as many lines as a reader watches; fewer wait less for each other
 _RESIDENT_SHARE = 0.2  # of the memory, for deltas that stay decoded and so switch in milliseconds
-# An answer may be this much longer than its text: scripts that the tokenizer spells in bytes take many tokens.
-_ANSWER_FACTOR, _ANSWER_SPARE_TOKENS = 8, 48
 
 
 _Step = dict[str, Answer]  # sentence -> what the model has said to it
 
 
 @dataclass(frozen=True)
-class Partial:
-    """A translation as far as it has come. Each one's text begins with the text of the one before."""
+class Alternatives:
+    """Several translations of one sentence, the likeliest first."""
 
-    text: str
-    tokens: int  # generated so far
-    sentences: int  # in the whole text
-    finished: int  # sentences of these that are done
-    unended: tuple[str, ...] = ()  # source sentences whose answer ran into the token limit
-
-
-@dataclass(frozen=True)
-class Length:
-    """How long a text is for a model, and how long it may be."""
-
-    sentences: int
-    longest_tokens: int
-    limit_tokens: int
-    longest: str  # the sentence
-
-    @property
-    def fits(self) -> bool:
-        return self.longest_tokens <= self.limit_tokens
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """One text on its way through one model; `prompts` holds each distinct sentence once."""
-
-    model: str
-    stop: str
-    pieces: tuple[Piece, ...]
-    prompts: dict[str, list[int]]
-    max_new_tokens: dict[str, int]
+    sentence: str
+    found: tuple[Alternative, ...]
 
 
 class Translator:
@@ -90,7 +59,7 @@ class Translator:
         self._switcher, self._known = switcher, tuple(known)
         self._adaptations: dict[str, Adaptation] = {}
         self._routes: dict[Direction, tuple[str, ...]] = routes({}, self._known)
-        self._tokenizing = threading.Lock()  # a fast tokenizer's settings are not its callers' own
+        self._reader = Reader(tokenizer, int(model.config.max_position_embeddings))
 
     @classmethod
     def from_pretrained(
@@ -176,6 +145,16 @@ class Translator:
         self._adaptations, self._routes = adaptations, routes(adaptations, self._known)
         self._switcher.remove(name)
 
+    def move(self, device: str | torch.device) -> None:
+        """Take the model and all decoded deltas to another device; deltas that come later are decoded there."""
+        self._switcher.move(device)
+        self.model.to(device)  # what is no weight, such as rotary frequencies
+
+    def allow_forks(self) -> None:
+        """From now on this process may fork at any time: no child inherits a lock that another thread holds."""
+        for lock in (self._reader.lock, self._switcher.lock):
+            os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
     def models(self, direction: Direction | str) -> tuple[str, ...]:
         """Names of the models that serve a direction, the best first; the unadapted base is `base`."""
         return self._routes.get(_direction(direction), ())
@@ -184,13 +163,7 @@ class Translator:
         """How many sentences a text has, and whether its longest fits the model."""
         direction = _direction(direction)
         template = self._template(require_route(self._routes, direction, model, self._adaptations))
-        sentences = [clean(piece.text) for piece in split_text(text) if piece.is_sentence]
-        sizes = [len(self._ids(sentence)) for sentence in sentences]
-        limit = self._limit_tokens(template, direction)
-        longest = max(range(len(sizes)), key=sizes.__getitem__, default=None)
-        if longest is None:
-            return Length(0, 0, limit, "")
-        return Length(len(sizes), sizes[longest], limit, sentences[longest])
+        return self._reader.length(text, direction, template)
 
     def translate(
         self, text: str | Sequence[str], direction: Direction | str, *, model: str | None = None
@@ -206,15 +179,16 @@ class Translator:
         """
         texts = [text] if isinstance(text, str) else list(text)
         direction = _direction(direction)
-        plans = [self._plan(one, direction, model) for one in texts]
+        passages = [self._read(one, direction, model) for one in texts]
         answers: dict[str, Answer] = {}
-        for batch in _batches({sentence: plan for plan in plans for sentence in plan.prompts}, BATCH_SENTENCES):
-            answers.update(self._answer(batch, plans[0].model, None, None))
-        translations = [_assemble(plan, answers, set(answers)) for plan in plans]
+        asked = {sentence: passage for passage in passages for sentence in passage.prompts}
+        for batch in in_batches(asked, BATCH_SENTENCES):
+            answers.update(self._answer(batch, passages[0].model, None, None))
+        translations = [passage.translation(answers, set(answers)) for passage in passages]
         for translation in translations:
             if translation.unended:
                 raise TranslationError(
-                    f"the model found no end to its translation of {_quote(translation.unended[0])}",
+                    f"the model found no end to its translation of {quote(translation.unended[0])}",
                     "put it in other words, or in shorter sentences; `stream` gives what there is",
                 )
         return translations[0].text if isinstance(text, str) else [translation.text for translation in translations]
@@ -234,24 +208,61 @@ class Translator:
         Raises:
             TranslationError: if no model serves the direction, or a sentence is too long.
         """
-        return self._stream(self._plan(text, _direction(direction), model), cancel or threading.Event())
+        return self._stream(self._read(text, _direction(direction), model), cancel or threading.Event())
 
-    def _stream(self, plan: _Plan, cancel: threading.Event) -> Iterator[Partial]:
+    def alternatives(
+        self,
+        text: str,
+        direction: Direction | str,
+        *,
+        count: int = 4,
+        model: str | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Alternatives]:
+        """Several translations of each sentence of a text, sentence by sentence, by beam search.
+
+        The text is checked before this returns. Setting `cancel` stops the model at its next step.
+
+        Args:
+            count: at most so many for each sentence; fewer where the model finds fewer.
+
+        Raises:
+            TranslationError: if no model serves the direction, or a sentence is too long.
+        """
+        return self._alternatives(self._read(text, _direction(direction), model), count, cancel or threading.Event())
+
+    def _alternatives(self, passage: Passage, count: int, cancel: threading.Event) -> Iterator[Alternatives]:
+        for sentence, prompt in passage.prompts.items():
+            with self._switcher.use(None if passage.model == BASE else passage.model):
+                found = answer_variously(
+                    self.model,
+                    self.tokenizer,
+                    prompt,
+                    count=count,
+                    max_new_tokens=passage.max_new_tokens[sentence],
+                    stop=passage.stop,
+                    cancelled=cancel.is_set,
+                )
+            if cancel.is_set():
+                return
+            yield Alternatives(sentence, tuple(found))
+
+    def _stream(self, passage: Passage, cancel: threading.Event) -> Iterator[Partial]:
         answers: dict[str, Answer] = {}
         done: set[str] = set()
-        yield _assemble(plan, answers, done)
+        yield passage.translation(answers, done)
         stop = _Either(cancel)
-        for batch in _batches(dict.fromkeys(plan.prompts, plan), STREAM_SENTENCES, by_length=False):
-            with closing(self._watched(batch, plan.model, stop)) as steps:
+        for batch in in_batches(dict.fromkeys(passage.prompts, passage), STREAM_SENTENCES, by_length=False):
+            with closing(self._watched(batch, passage.model, stop)) as steps:
                 for current in steps:
                     answers.update(current)
-                    yield _assemble(plan, answers, done | {key for key, answer in current.items() if answer.ended})
+                    yield passage.translation(answers, done | {key for key, answer in current.items() if answer.ended})
             if stop():
                 return
             done.update(batch)
-            yield _assemble(plan, answers, done)
+            yield passage.translation(answers, done)
 
-    def _watched(self, batch: Mapping[str, _Plan], model: str, stop: _Either) -> Generator[_Step, None, None]:
+    def _watched(self, batch: Mapping[str, Passage], model: str, stop: _Either) -> Generator[_Step, None, None]:
         """Answers after every step, while another thread computes them."""
         steps: SimpleQueue[_Step | BaseException | None] = SimpleQueue()
 
@@ -277,56 +288,30 @@ class Translator:
 
     def _answer(
         self,
-        batch: Mapping[str, _Plan],
+        batch: Mapping[str, Passage],
         model: str,
         watch: Callable[[dict[str, Answer]], None] | None,
         cancelled: Callable[[], bool] | None,
     ) -> dict[str, Answer]:
         sentences = list(batch)
-        plans = [batch[sentence] for sentence in sentences]
+        passages = [batch[sentence] for sentence in sentences]
         with self._switcher.use(None if model == BASE else model):
             answers = answer_greedily(
                 self.model,
                 self.tokenizer,
-                [plan.prompts[sentence] for plan, sentence in zip(plans, sentences, strict=True)],
-                max_new_tokens=[plan.max_new_tokens[sentence] for plan, sentence in zip(plans, sentences, strict=True)],
-                stop=plans[0].stop,
+                [one.prompts[sentence] for one, sentence in zip(passages, sentences, strict=True)],
+                max_new_tokens=[
+                    one.max_new_tokens[sentence] for one, sentence in zip(passages, sentences, strict=True)
+                ],
+                stop=passages[0].stop,
                 watch=(lambda now: watch(dict(zip(sentences, now, strict=True)))) if watch else None,
                 cancelled=cancelled,
             )
         return dict(zip(sentences, answers, strict=True))
 
-    def _plan(self, text: str, direction: Direction, model: str | None) -> _Plan:
+    def _read(self, text: str, direction: Direction, model: str | None) -> Passage:
         model = require_route(self._routes, direction, model, self._adaptations)
-        template = self._template(model)
-        source, target = get_language(direction.source), get_language(direction.target)
-        limit = self._limit_tokens(template, direction)
-        pieces, prompts, longest_answers = tuple(split_text(text)), {}, {}
-        for sentence in {clean(piece.text): None for piece in pieces if piece.is_sentence}:
-            size = len(self._ids(sentence))
-            if size > limit:
-                raise TranslationError(
-                    f"a sentence is too long: {size} tokens, and at most {limit} fit ({_quote(sentence)})",
-                    "divide it with full stops or line breaks",
-                )
-            with self._tokenizing:
-                prompts[sentence] = prompt_ids(self.tokenizer, template.translate(sentence, source, target))
-            room = self._context_tokens - len(prompts[sentence])
-            longest_answers[sentence] = max(1, min(room, _ANSWER_FACTOR * size + _ANSWER_SPARE_TOKENS))
-        return _Plan(model, template.stop, pieces, prompts, longest_answers)
-
-    def _limit_tokens(self, template: Template, direction: Direction) -> int:
-        """Longest sentence, in tokens, that leaves as much room again for its translation."""
-        frame = template.translate("", get_language(direction.source), get_language(direction.target))
-        return max(1, (self._context_tokens - len(self._ids(frame)) - 2) // 2)
-
-    @property
-    def _context_tokens(self) -> int:
-        return int(self.model.config.max_position_embeddings)
-
-    def _ids(self, text: str) -> list[int]:
-        with self._tokenizing:
-            return plain_ids(self.tokenizer, text)
+        return self._reader.read(text, direction, self._template(model), model)
 
     def _template(self, model: str) -> Template:
         """The wording that a model was trained on; the base is asked as the adaptations are, to compare them fairly."""
@@ -377,36 +362,3 @@ class _Either:
 
 def _direction(direction: Direction | str) -> Direction:
     return direction if isinstance(direction, Direction) else parse_direction(direction)
-
-
-def _batches(plans: Mapping[str, _Plan], size: int, *, by_length: bool = True) -> Iterator[dict[str, _Plan]]:
-    """Sentences in groups; those of like length together, so that little is padding."""
-    order = sorted(plans, key=lambda sentence: len(plans[sentence].prompts[sentence])) if by_length else list(plans)
-    for begin in range(0, len(order), size):
-        yield {sentence: plans[sentence] for sentence in order[begin : begin + size]}
-
-
-def _assemble(plan: _Plan, answers: Mapping[str, Answer], done: set[str]) -> Partial:
-    """The text in reading order, as far as its first sentence that still grows."""
-    text: list[str] = []
-    for piece in plan.pieces:
-        if not piece.is_sentence:
-            text.append(piece.text)
-            continue
-        sentence = clean(piece.text)
-        if sentence in answers:
-            text.append(clean(answers[sentence].text))
-        if sentence not in done:
-            break
-    mine = {sentence: answers[sentence] for sentence in plan.prompts if sentence in answers}
-    return Partial(
-        text="".join(text),
-        tokens=sum(answer.tokens for answer in mine.values()),
-        sentences=len(plan.prompts),
-        finished=len(done & set(plan.prompts)),
-        unended=tuple(sentence for sentence, answer in mine.items() if sentence in done and not answer.ended),
-    )
-
-
-def _quote(sentence: str) -> str:
-    return f"“{sentence[:60]}…”" if len(sentence) > 60 else f"“{sentence}”"

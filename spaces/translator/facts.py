@@ -6,6 +6,7 @@ import re
 from html import escape
 
 from catalogue import Catalogue
+from comparison import comparison_tables
 from interface_texts import say
 
 from toolkit.errors import CogsymError
@@ -33,7 +34,13 @@ def direction_facts(catalogue: Catalogue, direction: Direction | None, interface
             rows.append((say(interface, "fact_licence"), escape(adaptation.config.base.licence)))
     body = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in rows)
     warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in _warnings(base, record, interface))
-    return f'<section class="facts" aria-label="{escape(say(interface, "facts"))}">{warnings}<dl>{body}</dl></section>'
+    # The page's script sets these languages on what is written and read, for fonts, spelling and screen readers.
+    languages = " ".join(
+        f'data-{side}-lang="{escape(get_language(code).hub_code)}"'
+        for side, code in (("source", direction.source), ("target", direction.target))
+    )
+    name = escape(say(interface, "facts"))
+    return f'<section class="facts" aria-label="{name}" {languages}>{warnings}<dl>{body}</dl></section>'
 
 
 def skipped_notes(catalogue: Catalogue, interface: str) -> str:
@@ -46,42 +53,49 @@ def skipped_notes(catalogue: Catalogue, interface: str) -> str:
 
 def languages_table(catalogue: Catalogue, interface: str) -> str:
     """Every direction with its scores before and after."""
-    head = "".join(
-        f'<th scope="col">{escape(say(interface, f"column_{name}"))}</th>'
-        for name in ("direction", "before", "after", "sentences", "model")
-    )
+    served = [(direction, catalogue.adaptation(direction)) for direction in catalogue.translator.directions]
+    columns = ["direction", "before", "after", "sentences", "model", "size"]
+    thanks = any(adaptation.language.contributors for _, adaptation in served if adaptation)
+    if thanks:
+        columns.append("contributors")
+    head = "".join(f'<th scope="col">{escape(say(interface, f"column_{name}"))}</th>' for name in columns)
     rows = []
-    for direction in catalogue.translator.directions:
-        adaptation = catalogue.adaptation(direction)
+    for direction, adaptation in served:
         before = _record(catalogue, direction, BASE)
         after = _record(catalogue, direction, "adapted")
         measured = after or before
-        cells = (
+        cells = [
             _bar(before, interface),
             _bar(after, interface),
             str(measured.n) if measured else "",
             _model_name(adaptation, interface),
-        )
+            _delta_size(adaptation) if adaptation else "",
+        ]
+        if thanks:
+            cells.append(escape(", ".join(adaptation.language.contributors)) if adaptation else "")
         names = '<span aria-hidden="true">→</span>'.join(map(_language_name, (direction.source, direction.target)))
         rows.append(f'<tr><th scope="row">{names}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     notes = f"<p>{escape(say(interface, 'languages_intro'))}</p>"
     last = f"<p>{_code(escape(say(interface, 'add_yours')))}</p>"
     table = f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    return f'{notes}<div class="scroll">{table}</div>{last}'
+    return f'{notes}<div class="scroll" tabindex="0">{table}</div>{last}'
 
 
 def what_changed(catalogue: Catalogue, interface: str) -> str:
-    """For each delta, how far each part of each layer moved: root mean square of the change, dark is more."""
-    maps = [
-        change_map(info, adaptation.language.names.own, interface)
-        for adaptation in catalogue.translator.adaptations.values()
-        if (info := _delta_info(adaptation))
-    ]
-    return "".join(maps) or f"<p>{escape(say(interface, 'changes_none'))}</p>"
+    """For each delta, how far each part of each layer moved, and what that did to sentences of the test set."""
+    parts = []
+    for adaptation in catalogue.translator.adaptations.values():
+        info, tables = _delta_info(adaptation), comparison_tables(adaptation, interface)
+        if info:
+            parts.append(change_map(info, adaptation.language.names.own, interface))
+        if tables:
+            parts.append(f"<p>{escape(say(interface, 'compared_intro'))}</p>{tables}")
+    return "".join(parts) or f"<p>{escape(say(interface, 'changes_none'))}</p>"
 
 
 def change_map(info: DeltaInfo, language: str, interface: str) -> str:
-    """The heat map of one delta: a row for each part, a column for each layer."""
+    """The heat map of one delta: a row for each part, a column for each layer, the darker the larger the change
+    (root mean square)."""
     n_layers = info.base.n_layers
     parts: dict[str, dict[int, float]] = {}
     outside: dict[str, float] = {}
@@ -107,7 +121,9 @@ def change_map(info: DeltaInfo, language: str, interface: str) -> str:
     grid = f'<table class="heat"><thead><tr><th>{escape(layer)}</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
     caption = escape(say(interface, "part_outer"))
     rest = f'<table class="heat"><caption>{caption}</caption><tbody>{loose}</tbody></table>'
-    return f'<h3>{escape(language)}</h3><p>{intro}</p><div class="scroll">{grid}{rest if loose else ""}</div>'
+    return (
+        f'<h3>{escape(language)}</h3><p>{intro}</p><div class="scroll" tabindex="0">{grid}{rest if loose else ""}</div>'
+    )
 
 
 def _record(catalogue: Catalogue, direction: Direction, model: str) -> EvaluationRecord | None:
@@ -115,7 +131,8 @@ def _record(catalogue: Catalogue, direction: Direction, model: str) -> Evaluatio
     serving = catalogue.adaptation(direction)
     for adaptation in [serving] if serving else catalogue.translator.adaptations.values():
         for record in adaptation.evaluations:
-            if record.model == model and record.direction == str(direction) and record.score(METRIC):
+            translated = record.kind == "translation" and record.direction == str(direction)
+            if translated and record.model == model and record.score(METRIC):
                 return record
     return None
 
@@ -168,6 +185,11 @@ def _model_name(adaptation: Adaptation | None, interface: str) -> str:
         return escape(say(interface, "by_base"))
     name = escape(say(interface, "by_delta", language=adaptation.language.names.own))
     return f"{name} <code>{escape(adaptation.name)}</code>"
+
+
+def _delta_size(adaptation: Adaptation) -> str:
+    info = _delta_info(adaptation)
+    return f'<span class="score">{escape(_megabytes(info.size_bytes))}</span>' if info else ""
 
 
 def _delta_info(adaptation: Adaptation) -> DeltaInfo | None:

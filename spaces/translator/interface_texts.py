@@ -27,6 +27,7 @@ ENGLISH = {
     "try": "Try one",
     "counter": "{count} of {limit}",
     "working": "Translating…",
+    "queue": "Place {place} of {count} in the queue",
     "stopped": "Stopped. Your text is still here.",
     "nothing": "Write something first.",
     "too_many": "That is {count} characters, and at most {limit} fit on this page. Nothing was lost: shorten it, or "
@@ -54,13 +55,26 @@ ENGLISH = {
     "unmeasured": "Nobody has measured this direction yet.",
     "pocket": "This is the pocket model: it knows a small phrasebook, and little beyond it.",
     "skipped": "Left out: {name}. {reason}",
+    "alternatives": "Other ways",
+    "alternatives_help": "Click one to copy it. The share is how sure the model is of each word, on average.",
+    "alternatives_some": "These are the first {count} sentences. Click one to copy it. The share is how sure the "
+    "model is of each word, on average.",
+    "alternatives_none": "The model found no other way to say: “{sentence}”.",
+    "certainty_help": "how sure the model is of each word, on average",
+    "delta_failed": "This language cannot be used any more: its file was damaged or taken away. Your text is still "
+    "here; reload the page to see which languages there are.",
     "helpful": "Good translation",
     "unhelpful": "Poor translation",
     "suggest": "Suggest a better translation",
     "suggestion": "Your translation",
     "send": "Send",
     "consent": "What you send (the text, the translation and your suggestion) is stored with the languages and the "
-    "model's name, without your name or address, to improve open language data. Send nothing private.",
+    "model's name, without your name or address, to improve open language data. By sending you give your own words "
+    "to the public domain (CC0); the model's words stay under the licence of its base. Send nothing private.",
+    "health_kept_here": "Stored on this machine.",
+    "health_waiting": "Stored here, and sent to the collection every few minutes.",
+    "health_sent": "Last sent to the collection at {since} UTC.",
+    "health_not_sent": "Stored here; the collection could not be reached at {since} UTC, and will be tried again.",
     "thanks": "Thank you! That was stored.",
     "known_already": "You have told us that already. Thank you!",
     "slow_down": "That is a lot at once. Please wait a minute.",
@@ -71,6 +85,8 @@ ENGLISH = {
     "column_after": "After",
     "column_model": "Model",
     "column_sentences": "Sentences",
+    "column_size": "Size",
+    "column_contributors": "With thanks to",
     "not_measured": "not measured",
     "languages_intro": "chrF++ on held-out sentences, with 95% intervals where they were computed: 0 is nothing in "
     "common, 100 the same text.",
@@ -79,6 +95,12 @@ ENGLISH = {
     "changes_intro": "How far each part of the model moved when it learned {language}. Dark is much, white is not at "
     "all: the adaptation trains the outermost layers and leaves the middle as it was.",
     "changes_none": "There is no record of what changed.",
+    "compared_intro": "What that does: the first sentences of the test set, as the model translated them before and "
+    "after.",
+    "compared_source": "Text",
+    "compared_reference": "Reference",
+    "compared_base": "Before",
+    "compared_adapted": "After",
     "part_outer": "Outside the layers",
     "layer": "Layer",
 }
@@ -104,6 +126,7 @@ INDONESIAN = {
     "try": "Coba salah satu",
     "counter": "{count} dari {limit}",
     "working": "Menerjemahkan…",
+    "queue": "Antrean ke-{place} dari {count}",
     "stopped": "Dihentikan. Teks Anda masih ada.",
     "nothing": "Tulislah sesuatu dulu.",
     "too_many": "Teks ini {count} karakter, sedangkan halaman ini memuat paling banyak {limit}. Tidak ada yang hilang: "
@@ -131,13 +154,27 @@ INDONESIAN = {
     "unmeasured": "Arah ini belum pernah diukur.",
     "pocket": "Ini model saku: ia hanya mengenal buku frasa kecil, dan sedikit di luar itu.",
     "skipped": "Tidak disertakan: {name}. {reason}",
+    "alternatives": "Cara lain",
+    "alternatives_help": "Klik salah satu untuk menyalinnya. Persentase menunjukkan seberapa yakin model akan tiap "
+    "kata, rata-rata.",
+    "alternatives_some": "Ini {count} kalimat pertama. Klik salah satu untuk menyalinnya. Persentase menunjukkan "
+    "seberapa yakin model akan tiap kata, rata-rata.",
+    "alternatives_none": "Model tidak menemukan cara lain untuk: “{sentence}”.",
+    "certainty_help": "seberapa yakin model akan tiap kata, rata-rata",
+    "delta_failed": "Bahasa ini tidak dapat dipakai lagi: berkasnya rusak atau dipindahkan. Teks Anda masih ada; "
+    "muat ulang halaman untuk melihat bahasa yang tersedia.",
     "helpful": "Terjemahan baik",
     "unhelpful": "Terjemahan kurang baik",
     "suggest": "Usulkan terjemahan yang lebih baik",
     "suggestion": "Terjemahan Anda",
     "send": "Kirim",
     "consent": "Yang Anda kirim (teks, terjemahan dan usulan Anda) disimpan bersama bahasa dan nama modelnya, tanpa "
-    "nama atau alamat Anda, untuk memperbaiki data bahasa terbuka. Jangan kirim hal pribadi.",
+    "nama atau alamat Anda, untuk memperbaiki data bahasa terbuka. Dengan mengirim, Anda menyerahkan kata-kata Anda "
+    "sendiri ke domain publik (CC0); kata-kata model tetap di bawah lisensi model dasarnya. Jangan kirim hal pribadi.",
+    "health_kept_here": "Disimpan di mesin ini.",
+    "health_waiting": "Disimpan di sini, dan dikirim ke kumpulan data setiap beberapa menit.",
+    "health_sent": "Terakhir dikirim ke kumpulan data pukul {since} UTC.",
+    "health_not_sent": "Disimpan di sini; kumpulan data tidak terjangkau pukul {since} UTC, dan akan dicoba lagi.",
     "thanks": "Terima kasih! Sudah disimpan.",
     "known_already": "Anda sudah memberi tahu kami. Terima kasih!",
     "slow_down": "Terlalu banyak sekaligus. Tunggulah semenit.",
@@ -148,6 +185,8 @@ INDONESIAN = {
     "column_after": "Sesudah",
     "column_model": "Model",
     "column_sentences": "Kalimat",
+    "column_size": "Ukuran",
+    "column_contributors": "Terima kasih kepada",
     "not_measured": "belum diukur",
     "languages_intro": "chrF++ pada kalimat uji, dengan selang 95% bila dihitung: 0 berarti tidak ada yang sama, 100 "
     "berarti teks yang sama.",
@@ -156,6 +195,11 @@ INDONESIAN = {
     "changes_intro": "Seberapa jauh tiap bagian model bergeser ketika belajar {language}. Gelap berarti banyak, putih "
     "berarti tidak sama sekali: adaptasi melatih lapisan terluar dan membiarkan bagian tengah seperti semula.",
     "changes_none": "Tidak ada catatan tentang yang berubah.",
+    "compared_intro": "Akibatnya: kalimat-kalimat pertama dari set uji, diterjemahkan model sebelum dan sesudahnya.",
+    "compared_source": "Teks",
+    "compared_reference": "Terjemahan acuan",
+    "compared_base": "Sebelum",
+    "compared_adapted": "Sesudah",
     "part_outer": "Di luar lapisan",
     "layer": "Lapisan",
 }

@@ -76,12 +76,46 @@
       if (name && text.getAttribute("aria-label") !== name) text.setAttribute("aria-label", name);
     }
   };
-  makeReadable();
-  new MutationObserver(makeReadable).observe(document.body, {
+  // Each language in its own fonts, hyphenation and voice; the spell checker of the language is the browser's choice.
+  const setLanguages = () => {
+    const { sourceLang, targetLang } = document.querySelector(".facts[data-source-lang]")?.dataset ?? {};
+    for (const [pane, lang] of [["#source", sourceLang], ["#target-pane", targetLang], ["#suggestion", targetLang]]) {
+      for (const text of document.querySelectorAll(`${pane} textarea`)) {
+        if (lang && text.lang !== lang) text.lang = lang;
+      }
+    }
+  };
+
+  // Where one stands in the queue, which Gradio writes as `queue: 2/3`, in the visitor's language.
+  const showPlace = () => {
+    const status = find("status");
+    if (!status) return;
+    const [, place, count] = status.querySelector(".progress-text")?.textContent.match(/queue: (\d+)\/(\d+)/) ?? [];
+    const words = document.querySelector("[data-queue]")?.dataset.queue ?? "{place}/{count}";
+    const shown = place ? words.replace("{place}", place).replace("{count}", count) : "";
+    if (status.dataset.place !== shown) status.dataset.place = shown;
+  };
+
+  const tidy = () => {
+    makeReadable();
+    setLanguages();
+    showPlace();
+  };
+  tidy();
+  new MutationObserver(tidy).observe(document.body, {
     childList: true,
+    characterData: true,
     subtree: true,
     attributes: true,
     attributeFilter: ["disabled"],
+  });
+
+  document.addEventListener("click", async (event) => {
+    const other = event.target.closest?.(".alternative");
+    if (!other) return;
+    await copy(other.textContent);
+    other.classList.add("copied");
+    setTimeout(() => other.classList.remove("copied"), 1600);
   });
 
   document.addEventListener("keydown", (event) => {

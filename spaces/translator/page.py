@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,18 @@ import facts
 import gradio as gr
 import visits
 from catalogue import Catalogue, label
+from endpoints import add_endpoints
 from examples import examples
-from feedback import Entry, FeedbackStore, Opinion
+from feedback import FeedbackStore, Opinion
 from interface_texts import INTERFACES, choose_interface, say
+from opinions import Opinions, Rated
 
-from toolkit.errors import CogsymError
 from toolkit.languages import Direction, Language, get_language
-from toolkit.routing import BASE
 
 HERE = Path(__file__).parent
 EXAMPLE_BUTTONS = 4
-MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 4}
-Rated = tuple[str, str, str, str] | None  # text, source, target, translation
+MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 4}
+MAX_WAITING = 200  # visitors; the next one is asked to come back, rather than that all of them wait for an hour
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -52,25 +52,21 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def build_page(
-    catalogue: Catalogue, feedback: FeedbackStore | None = None, on_device: Callable[[Any], Any] | None = None
-) -> gr.Blocks:
+def build_page(catalogue: Catalogue, feedback: FeedbackStore | None = None) -> gr.Blocks:
     """The page over a catalogue.
 
     Args:
         feedback: where opinions go; without one the page does not ask.
-        on_device: wraps what needs the model, e.g. `spaces.GPU`.
     """
-    return _Page(catalogue, feedback, on_device or (lambda function: function)).blocks
+    return _Page(catalogue, feedback).blocks
 
 
 class _Page:
     """Holds the components while their events are wired."""
 
-    def __init__(self, catalogue: Catalogue, feedback: FeedbackStore | None, on_device: Callable[[Any], Any]) -> None:
-        self.catalogue, self.feedback = catalogue, feedback
+    def __init__(self, catalogue: Catalogue, feedback: FeedbackStore | None) -> None:
+        self.catalogue, self.opinions = catalogue, Opinions(catalogue, feedback)
         self.running = visits.Running()
-        self.translating = on_device(self._translate)
         self.text = gr.I18n(**INTERFACES)
         first = catalogue.first_direction()
         with gr.Blocks(title="CogSym translator", analytics_enabled=False, fill_width=True) as self.blocks:
@@ -83,7 +79,8 @@ class _Page:
                 with gr.Tab(self.text("tab_changes"), id="changes"):
                     self.changes = gr.HTML(facts.what_changed(catalogue, "en"), elem_classes="prose", padding=False)
             self._wire()
-            self._api()
+            add_endpoints(catalogue, MODEL_QUEUE)
+        self.blocks.queue(max_size=MAX_WAITING)
 
     # Layout
 
@@ -134,10 +131,14 @@ class _Page:
                     )
                     with gr.Row(elem_id="target-bar"):
                         self.status = gr.HTML("", elem_id="status", padding=False)
-                        self.good = _icon(self.text("helpful"), "good", self.feedback)
-                        self.poor = _icon(self.text("unhelpful"), "poor", self.feedback)
+                        self.good = _icon(self.text("helpful"), "good", self.opinions.asked)
+                        self.poor = _icon(self.text("unhelpful"), "poor", self.opinions.asked)
+                        self.more = gr.Button(
+                            self.text("alternatives"), elem_id="more", size="sm", scale=0, min_width=90, visible=False
+                        )
                         self.link = gr.Button(self.text("copy_link"), elem_id="link", size="sm", scale=0, min_width=110)
             self.problem = gr.HTML("", elem_id="problem", padding=False)
+            self.others = gr.HTML("", elem_id="others", padding=False)
         self.compare = gr.Checkbox(label=self.text("compare"), value=False, elem_id="compare", container=False)
         with gr.Row(elem_id="examples"):
             shown = examples(source or "")
@@ -157,10 +158,10 @@ class _Page:
         self.notes = gr.HTML(facts.skipped_notes(self.catalogue, "en"), elem_id="notes", padding=False)
 
     def _suggestion_box(self) -> None:
-        asked = self.feedback is not None
+        asked = self.opinions.asked
         with gr.Accordion(self.text("suggest"), open=False, visible=asked, elem_id="suggest"):
             self.suggestion = gr.Textbox(label=self.text("suggestion"), lines=2, elem_id="suggestion")
-            self.consent = gr.HTML(_quiet(say("en", "consent")), padding=False)
+            self.consent = gr.HTML(self.opinions.consent("en"), elem_id="consent", padding=False)
             self.send = gr.Button(self.text("send"), size="sm", scale=0, elem_id="send")
         self.told = gr.HTML("", elem_id="told", padding=False)
         # What was last translated, so that an opinion is about that and not about what was typed since.
@@ -174,7 +175,16 @@ class _Page:
         self.blocks.load(
             self._arrive,
             None,
-            [self.source, self.target, self.input, self.head, self.table, self.changes, self.notes, self.consent],
+            [
+                self.source,
+                self.target,
+                self.input,
+                self.head,
+                self.table,
+                self.changes,
+                self.notes,
+                self.consent,
+            ],
             **QUIET,
         ).then(self._choose, choice, [self.target, *shown], **QUIET).then(
             None, None, None, js="() => window.cogsym.translateIfLinked()", api_visibility="private"
@@ -192,39 +202,60 @@ class _Page:
             self._typed, [self.input, *choice], [self.counter, self.problem], trigger_mode="always_last", **QUIET
         )
         self.compare.change(lambda wanted: gr.update(visible=wanted, value=""), self.compare, self.base_output, **QUIET)
+        # Gradio writes where a visitor stands in the queue into the status.
+        waiting: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": self.status, **MODEL_QUEUE}
         translation = {
-            "fn": self.translating,
+            "fn": self._translate,
             "inputs": [self.input, *choice, self.compare],
-            "outputs": [self.output, self.base_output, self.status, self.problem, self.go, self.stop, self.rated],
-            "show_progress": "hidden",
+            "outputs": [
+                self.output,
+                self.base_output,
+                self.status,
+                self.problem,
+                self.go,
+                self.stop,
+                self.more,
+                self.others,
+                self.rated,
+            ],
             "api_visibility": "private",
-            **MODEL_QUEUE,
+            **waiting,
         }
         self.go.click(**translation)
         for button in self.examples:
             button.click(lambda text: text, button, self.input, **QUIET).then(**translation)
+        self.more.click(
+            self._other_ways,
+            self.rated,
+            [self.others, self.go, self.stop, self.more],
+            api_visibility="private",
+            **waiting,
+        )
         self.stop.click(self._stop, None, None, **QUIET)
         self.link.click(None, None, None, js="() => window.cogsym.copyLink()", api_visibility="private")
-        if self.feedback:
-            self.good.click(self._praise, self.rated, self.told, **QUIET)
-            self.poor.click(self._fault, self.rated, self.told, **QUIET)
-            self.send.click(self._suggest, [self.rated, self.suggestion], self.told, **QUIET)
+        if self.opinions.asked:
+            told = [self.told, self.consent]
+            self.good.click(self._praise, self.rated, told, **QUIET)
+            self.poor.click(self._fault, self.rated, told, **QUIET)
+            self.send.click(self._suggest, [self.rated, self.suggestion], told, **QUIET)
 
     def _arrive(self, request: gr.Request) -> list[Any]:
         """A visitor opens the page, perhaps by a link that names languages and text."""
+        self.catalogue.look_soon()
         interface, asked = _interface(request), request.query_params
-        direction = self.catalogue.served(asked.get("src"), asked.get("tgt")) or self.catalogue.first_direction()
+        linked = self.catalogue.served(asked.get("src"), asked.get("tgt"))
+        direction = linked or self.catalogue.first_direction(reads=interface)
         source, target = (direction.source, direction.target) if direction else (None, None)
         text = asked.get("q")
         return [
-            gr.update(value=source),
+            gr.update(choices=_choices(self.catalogue.sources()), value=source),
             gr.update(choices=_choices(self.catalogue.targets(source) if source else []), value=target),
             gr.update() if text is None else text[: 4 * visits.LIMIT_CHARACTERS],
             _head(interface),
             facts.languages_table(self.catalogue, interface),
             facts.what_changed(self.catalogue, interface),
             facts.skipped_notes(self.catalogue, interface),
-            _quiet(say(interface, "consent")),
+            self.opinions.consent(interface),
         ]
 
     def _choose(self, source: str | None, target: str | None, request: gr.Request) -> list[Any]:
@@ -281,75 +312,37 @@ class _Page:
                 view.problem,
                 gr.update(visible=not view.running),
                 gr.update(visible=view.running),
+                gr.update(visible=done is not None),
+                "",
                 done,
             )
+
+    def _other_ways(self, rated: Rated, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """Other translations of what was last translated."""
+        if rated is None:
+            return
+        text, source, target, _ = rated
+        for shown, running in visits.alternatives(
+            self.catalogue, self.running, _visitor(request), text, source, target, _interface(request)
+        ):
+            yield shown, gr.update(visible=not running), gr.update(visible=running), gr.update(visible=not running)
 
     def _stop(self, request: gr.Request) -> None:
         self.running.stop(_visitor(request))
 
-    def _praise(self, rated: Rated, request: gr.Request) -> str:
+    def _praise(self, rated: Rated, request: gr.Request) -> tuple[str, str]:
         return self._keep(rated, "good", None, request)
 
-    def _fault(self, rated: Rated, request: gr.Request) -> str:
+    def _fault(self, rated: Rated, request: gr.Request) -> tuple[str, str]:
         return self._keep(rated, "poor", None, request)
 
-    def _suggest(self, rated: Rated, suggestion: str, request: gr.Request) -> str:
-        words = suggestion.strip()[: visits.LIMIT_CHARACTERS]
-        return self._keep(rated if words else None, "suggestion", words, request)
+    def _suggest(self, rated: Rated, words: str, request: gr.Request) -> tuple[str, str]:
+        return self._keep(rated, "suggestion", words, request)
 
-    def _keep(self, rated: Rated, opinion: Opinion, suggestion: str | None, request: gr.Request) -> str:
+    def _keep(self, rated: Rated, opinion: Opinion, words: str | None, request: gr.Request) -> tuple[str, str]:
         interface = _interface(request)
-        if rated is None or self.feedback is None:
-            return _quiet(say(interface, "nothing_to_rate"))
-        text, source, target, translation = rated
-        entry = Entry(
-            source=source,
-            target=target,
-            text=text,
-            model_output=translation,
-            model=self.catalogue.model(Direction(source, target)),
-            base=self.catalogue.translator.base_id,
-            opinion=opinion,
-            suggestion=suggestion,
-        )
-        return _quiet(say(interface, self.feedback.add(entry, _visitor(request))))
-
-    # For programs
-
-    def _api(self) -> None:
-        def translate(text: str, source: str, target: str, model: str = "") -> str:
-            """Translate text.
-
-            Args:
-                text: what to translate; lines and paragraphs stay where they are.
-                source: ISO 639-3 code of the language it is in, e.g. eng.
-                target: ISO 639-3 code of the language it should be in, e.g. jav.
-                model: name of a model as `languages` lists it; empty for the best one.
-            """
-            problem = visits.problem_with(self.catalogue, text, source, target, "en")
-            if problem:
-                raise gr.Error(problem, print_exception=False)
-            try:
-                *_, last = self.catalogue.translator.stream(text, f"{source}>{target}", model=model or None)
-            except CogsymError as error:
-                raise gr.Error(str(error), print_exception=False) from error
-            return last.text
-
-        def languages() -> list[dict[str, Any]]:
-            """List the directions that can be translated, each with its models, the best first."""
-            return [
-                {
-                    "source": direction.source,
-                    "target": direction.target,
-                    "source_name": get_language(direction.source).names.english,
-                    "target_name": get_language(direction.target).names.english,
-                    "models": [*dict.fromkeys([*self.catalogue.translator.models(direction), BASE])],
-                }
-                for direction in self.catalogue.translator.directions
-            ]
-
-        gr.api(translate, api_name="translate", **MODEL_QUEUE)
-        gr.api(languages, api_name="languages")
+        told = self.opinions.keep(rated, opinion, words, _visitor(request), interface)
+        return told, self.opinions.consent(interface)
 
 
 def _language_choice(languages: list[Language], value: str | None, name: Any, elem_id: str) -> gr.Dropdown:
@@ -362,8 +355,8 @@ def _choices(languages: list[Language]) -> list[tuple[str, str]]:
     return [(label(language), language.code) for language in languages]
 
 
-def _icon(name: Any, elem_id: str, feedback: FeedbackStore | None) -> gr.Button:
-    return gr.Button(name, elem_id=elem_id, size="sm", scale=0, min_width=40, visible=feedback is not None)
+def _icon(name: Any, elem_id: str, asked: bool) -> gr.Button:
+    return gr.Button(name, elem_id=elem_id, size="sm", scale=0, min_width=40, visible=asked)
 
 
 def _rtl(code: str | None) -> bool:
@@ -371,12 +364,8 @@ def _rtl(code: str | None) -> bool:
 
 
 def _head(interface: str) -> str:
-    copied = say(interface, "link_copied")
-    return f"<h1 data-copied='{copied}'>{say(interface, 'title')}</h1><p>{say(interface, 'tagline')}</p>"
-
-
-def _quiet(text: str) -> str:
-    return f'<p class="quiet" role="status">{text}</p>'
+    words = f'data-copied="{say(interface, "link_copied")}" data-queue="{say(interface, "queue")}"'
+    return f"<h1 {words}>{say(interface, 'title')}</h1><p>{say(interface, 'tagline')}</p>"
 
 
 def _interface(request: gr.Request) -> str:

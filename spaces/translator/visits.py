@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from itertools import islice
 
-from catalogue import Catalogue
+from catalogue import Catalogue, without_folders
+from gradio import Error
 from interface_texts import say
 
-from toolkit.errors import CogsymError
+from toolkit.errors import CogsymError, DeltaError
 from toolkit.languages import Direction, get_language
+from toolkit.passage import Partial
 from toolkit.routing import BASE
-from toolkit.translator import Partial
+from toolkit.translator import Alternatives
 
 log = logging.getLogger("cogsym.page")
 
 LIMIT_CHARACTERS = 5_000
+ALTERNATIVE_SENTENCES = 8  # more would be a long wait, for a list that nobody reads
 STEP_SECONDS = 0.05  # a page that is told more often only flickers
 
 
@@ -105,26 +110,87 @@ def translate(
         yield View("", "", "", problem_html(problem), False)
         return
     direction = Direction(source, target)
+    model = catalogue.model(direction)
     stop = running.start(visitor)
     try:
-        yield from _views(catalogue, text, direction, compare, interface, stop)
-    except CogsymError as error:
-        yield View("", "", "", problem_html(error.message), False)
-    except Exception:  # the visitor gets a sentence, the log gets the traceback, the page stays up
-        log.exception("translation failed")
-        yield View("", "", "", problem_html(say(interface, "failed")), False)
+        yield from _views(catalogue, text, direction, model, compare, interface, stop)
+    except Exception as error:
+        yield View("", "", "", problem_html(_excuse(catalogue, model, error, interface)), False)
     finally:
         stop.set()
         running.finish(visitor, stop)
 
 
+def alternatives(
+    catalogue: Catalogue, running: Running, visitor: str, text: str, source: str, target: str, interface: str
+) -> Iterator[tuple[str, bool]]:
+    """Other translations as HTML, sentence by sentence, and whether more is coming; the text is one that was
+    translated before."""
+    direction = catalogue.served(source, target)
+    problem = problem_with(catalogue, text, source, target, interface)
+    if problem or direction is None:
+        yield problem_html(problem), False
+        return
+    model = catalogue.model(direction)
+    stop = running.start(visitor)
+    found: list[str] = []
+    try:
+        yield _status(say(interface, "working")), True
+        for one in islice(catalogue.alternatives(text, direction, stop), ALTERNATIVE_SENTENCES):
+            found.append(_alternatives_html(one, target, interface))
+            yield "".join(found), True
+        note = "alternatives_some" if len(found) == ALTERNATIVE_SENTENCES else "alternatives_help"
+        yield "".join([*found, f'<p class="quiet">{escape(say(interface, note, count=len(found)))}</p>']), False
+    except Exception as error:
+        yield "".join([*found, problem_html(_excuse(catalogue, model, error, interface))]), False
+    finally:
+        stop.set()
+        running.finish(visitor, stop)
+
+
+def _alternatives_html(one: Alternatives, target: str, interface: str) -> str:
+    """One sentence with its translations; a click on one copies it."""
+    language = get_language(target)
+    attributes = f'lang="{escape(language.hub_code)}" dir="{language.direction}"'
+    rows = "".join(
+        f'<li><button type="button" class="alternative" {attributes}>{escape(other.text)}</button>'
+        f'<span class="certainty" title="{escape(say(interface, "certainty_help"))}">{other.certainty:.0%}</span></li>'
+        for other in one.found
+    )
+    return (
+        f'<div class="alternatives"><p class="quiet">{escape(one.sentence)}</p><ol>{rows}</ol></div>'
+        if one.found
+        else f'<p class="quiet">{escape(say(interface, "alternatives_none", sentence=one.sentence[:60]))}</p>'
+    )
+
+
+def _excuse(catalogue: Catalogue, model: str, error: Exception, interface: str) -> str:
+    """What a visitor is told of a failure; the log gets the rest, and the page stays up."""
+    if isinstance(error, DeltaError):  # damaged since it was opened
+        catalogue.leave_out(model, error)
+    if model != BASE and model not in catalogue.translator.adaptations:
+        return say(interface, "delta_failed")
+    if isinstance(error, CogsymError):
+        return without_folders(error.message)
+    if isinstance(error, Error):  # what ZeroGPU has to say, such as that a visitor's quota is used up
+        return re.sub(r"<[^>]*>", "", str(error.message))
+    log.error("translation failed", exc_info=error)
+    return say(interface, "failed")
+
+
 def _views(
-    catalogue: Catalogue, text: str, direction: Direction, compare: bool, interface: str, stop: threading.Event
+    catalogue: Catalogue,
+    text: str,
+    direction: Direction,
+    model: str,
+    compare: bool,
+    interface: str,
+    stop: threading.Event,
 ) -> Iterator[View]:
     waiting = _status(say(interface, "working"))
     yield View("", "", waiting, "", True)
     begin, last = time.perf_counter(), None
-    for last in _paced(catalogue.translator.stream(text, direction, cancel=stop)):
+    for last in _paced(catalogue.stream(text, direction, model, stop)):
         yield View(last.text, "", waiting, "", True)
     seconds = time.perf_counter() - begin
     if last is None:
@@ -135,8 +201,10 @@ def _views(
     status, problem = _outcome(last, seconds, interface)
     base: Partial | None = None
     if compare and catalogue.comparable(direction):
-        for base in _paced(catalogue.translator.stream(text, direction, model=BASE, cancel=stop)):
+        for base in _paced(catalogue.stream(text, direction, BASE, stop)):
             yield View(last.text, base.text, status, problem, True)
+    if stop.is_set():
+        status = _status(say(interface, "stopped"))
     yield View(last.text, base.text if base else "", status, problem, False)
 
 

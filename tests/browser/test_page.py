@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from toolkit.languages import Language, Names, all_languages
 
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs pip install axe-playwright-python")
 sys.path.insert(0, str(page_folder()))
 
 WAIT_MS = 20_000
 URDU = Language(
     code="urd", script="Arab", direction="rtl", iso639_1="ur", names=Names(english="Urdu", own="اردو")
-)  # not in the registry: a right-to-left language for this test alone
+)  # not in the registry: a right-to-left language for this test alone, and one with accents
+YORUBA = Language(code="yor", script="Latn", iso639_1="yo", names=Names(english="Lucumi", own="Yorùbá"))
 
 
 @pytest.fixture(scope="module")
@@ -32,25 +35,45 @@ def feedback_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which deltas come while the page is up."""
+    return tmp_path_factory.mktemp("shelf")
+
+
+@pytest.fixture(scope="module")
+def settings(
     tiny_base: Path,
     tiny_deltas: dict[str, Path],
     feedback_folder: Path,
+    shelf: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[str]:
-    """The page with two word games, a right-to-left one, and a delta that is not there."""
-    from app import make_page
-    from page import launch_options
+) -> Iterator[Any]:
+    """Two word games, a right-to-left one, and a delta that is not there."""
     from settings import Settings
 
     all_languages()[URDU.code] = URDU
     urdu = teach_tiny_delta(tiny_base, tmp_path_factory.mktemp("urdu") / "urd", "urd", 3)
     deltas = (*map(str, tiny_deltas.values()), str(urdu), "/nowhere/broken")
-    page = make_page(Settings(base=str(tiny_base), deltas=deltas, feedback=feedback_folder))
+    yield Settings(base=str(tiny_base), deltas=deltas, folder=shelf, feedback=feedback_folder)
+    del all_languages()[URDU.code]
+
+
+@pytest.fixture(scope="module")
+def page_catalogue(settings: Any) -> Any:
+    from catalogue import open_catalogue
+
+    return open_catalogue(settings)
+
+
+@pytest.fixture(scope="module")
+def address(settings: Any, page_catalogue: Any) -> Iterator[str]:
+    from feedback import open_feedback
+    from page import build_page, launch_options
+
+    page = build_page(page_catalogue, open_feedback(settings))
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, inbrowser=False, **launch_options())
     yield url
     page.close()
-    del all_languages()[URDU.code]
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +169,7 @@ def test_swapping_turns_languages_and_texts_round(visit: Callable[..., Any]) -> 
     page.locator("#go").click()
     expect_translation(page, "moon.")
     page.get_by_role("button", name="Swap languages").click()
-    sync_api.expect(page.locator("#source-language input")).to_have_value("Basa Jawa · Javanese · jav")
+    sync_api.expect(page.locator("#source-language input")).to_have_value("Basa Jawa · Javanese · Ngoko · jav")
     sync_api.expect(page.locator("#target-language input")).to_have_value("English · eng")
     sync_api.expect(source(page)).to_have_value("moon.")
     page.locator("#go").click()
@@ -248,6 +271,84 @@ def test_a_long_translation_can_be_stopped_and_the_text_stays(visit: Callable[..
     sync_api.expect(page.locator("#status")).to_contain_text("tokens/s", timeout=WAIT_MS)
 
 
+def test_other_translations_are_shown_on_demand_and_copied_at_a_click(visit: Callable[..., Any]) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    sync_api.expect(page.locator("#more")).to_be_hidden()
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    expect_translation(page, "moon.")
+    source(page).fill("typed since")
+    page.get_by_role("button", name="Other ways").click()
+    first = page.locator(".alternative").first
+    sync_api.expect(first).to_have_text("moon.", timeout=WAIT_MS)
+    sync_api.expect(page.locator(".certainty").first).to_contain_text("%")
+    first.click()
+    page.wait_for_function("navigator.clipboard.readText().then(text => text === 'moon.')")
+    source(page).fill("moon.")
+    page.locator("#go").click()
+    expect_translation(page, "river.")
+    sync_api.expect(page.locator(".alternative")).to_have_count(0)
+
+
+def test_whoever_waits_sees_their_place_and_can_stop(
+    visit: Callable[..., Any], address: str, page_catalogue: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gradio_client import Client
+    from page import MODEL_QUEUE
+
+    busy = threading.Event()
+    stream = type(page_catalogue).stream
+
+    def slow(self: Any, *arguments: Any) -> Iterator[Any]:
+        busy.wait(60)
+        yield from stream(self, *arguments)
+
+    monkeypatch.setattr(type(page_catalogue), "stream", slow)
+    client = Client(address, verbose=False)
+    ahead = MODEL_QUEUE["concurrency_limit"] + 2
+    jobs = [client.submit("sun.", "eng", "jav", api_name="/translate") for _ in range(ahead)]
+    try:
+        page = visit(locale="id-ID")
+        source(page).fill("sun.")
+        page.locator("#go").click()
+        sync_api.expect(page.locator("#status")).to_have_attribute("data-place", "Antrean ke-3 dari 3", timeout=WAIT_MS)
+    finally:
+        busy.set()
+    expect_translation(page, "moon.")
+    sync_api.expect(page.locator("#status")).to_have_attribute("data-place", "")
+    assert [job.result(timeout=60) for job in jobs] == ["moon."] * ahead
+
+
+def test_what_is_written_and_read_says_its_language(visit: Callable[..., Any]) -> None:
+    page = visit()
+    sync_api.expect(source(page)).to_have_attribute("lang", "en")
+    sync_api.expect(page.locator("#translation textarea")).to_have_attribute("lang", "jv")
+    page.locator("#swap").click()
+    sync_api.expect(source(page)).to_have_attribute("lang", "jv")
+    sync_api.expect(page.locator("#translation textarea")).to_have_attribute("lang", "en")
+
+
+def test_a_language_that_is_published_meanwhile_is_there_for_the_next_visitor(
+    visit: Callable[..., Any], page_catalogue: Any, tiny_base: Path, shelf: Path
+) -> None:
+    page = visit()
+    page.locator("#target-language input").click()
+    sync_api.expect(page.get_by_role("option")).to_have_count(3)
+    all_languages()[YORUBA.code] = YORUBA
+    teach_tiny_delta(tiny_base, shelf / "yor", YORUBA.code, 4)
+    page_catalogue.look()
+    page = visit()
+    choose(page, "target-language", "yoruba")  # without the accents of its own name
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    expect_translation(page, "bird.")
+    shutil.rmtree(shelf / "yor")
+    page_catalogue.look()
+    del all_languages()[YORUBA.code]
+    page.locator("#go").click()
+    sync_api.expect(page.get_by_role("alert")).to_contain_text("No model here translates", timeout=WAIT_MS)
+
+
 def test_an_example_is_translated_at_a_click(visit: Callable[..., Any]) -> None:
     page = visit()
     example = page.locator("#examples button").first
@@ -300,6 +401,8 @@ def test_feedback_is_stored_with_what_it_is_about(visit: Callable[..., Any], fee
     page.get_by_role("button", name="Good translation").click()
     sync_api.expect(page.locator("#told")).to_contain_text("Thank you")
     page.get_by_role("button", name="Suggest a better translation").click()
+    sync_api.expect(page.locator("#consent")).to_contain_text("public domain (CC0)")
+    sync_api.expect(page.locator("#consent")).to_contain_text("Stored on this machine")
     page.get_by_label("Your translation").fill("lawang.")
     page.get_by_role("button", name="Send").click()
     sync_api.expect(page.locator("#told")).to_contain_text("Thank you")
@@ -365,3 +468,41 @@ def test_every_control_has_a_name_for_screen_readers(visit: Callable[..., Any]) 
         .map((e) => e.outerHTML.slice(0, 120))"""
     )
     assert nameless == []
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds serious or critical, in Gradio's own markup, too: nothing is excused."""
+    found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{one['id']}: {node['target']} {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
+
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"color_scheme": "light"}, {"color_scheme": "dark"}, PHONE, {**PHONE, "color_scheme": "dark", "locale": "id-ID"}],
+    ids=["light", "dark", "phone", "phone-dark-indonesian"],
+)
+def test_axe_finds_nothing_serious(visit: Callable[..., Any], options: dict[str, Any]) -> None:
+    page = visit(**options)
+    page.locator("#compare input").check()
+    source(page).fill("sun.\nmoon.")
+    page.locator("#go").click()
+    sync_api.expect(page.locator("#more")).to_be_visible(timeout=WAIT_MS)
+    page.locator("#more").click()
+    sync_api.expect(page.locator(".alternative").first).to_be_visible(timeout=WAIT_MS)
+    page.locator("#suggest button").first.click()
+    assert violations(page) == []
+    source(page).fill("tree. " * 1_000)
+    sync_api.expect(page.get_by_role("alert")).to_be_visible()
+    assert violations(page) == []
+    for place in (1, 2):
+        page.get_by_role("tab").nth(place).click()
+        page.wait_for_timeout(200)
+        assert violations(page) == []

@@ -83,15 +83,16 @@ def create_repository(call: Call) -> Answer:
         return error(401, "Invalid username or password.")
     if not call.store.may_write(call.user, repo_id):
         return error(403, f"You don't have the rights to create a model under the namespace {repo_id.split('/')[0]}")
+    prefix = "datasets/" if asked.get("type") == "dataset" else ""
+    url = f"{call.endpoint}/{prefix}{repo_id}"
     with call.store.lock:
         if repo_id in call.store.repositories:
-            return error(409, "You already created this model repo")
+            return answer({"error": "You already created this model repo", "url": url}, 409)
         private = _wish_for_privacy(asked)
         if private is None:
             private = repo_id.removeprefix("spaces/").split("/")[0] in call.store.private_by_default
         call.store.create(repo_id, private=private)
-    name = repo_id.removeprefix("spaces/")
-    return answer({"url": f"{call.endpoint}/{repo_id}", "name": name, "id": "1"})
+    return answer({"url": url, "name": repo_id.removeprefix("spaces/"), "id": "1"})
 
 
 def _wish_for_privacy(asked: dict[str, Any]) -> bool | None:
@@ -500,5 +501,14 @@ ROUTES = _routes(
     ("POST", rf"/api/collections/{ID}/items", add_collection_item),
     ("PATCH", rf"/api/collections/{ID}/items/(\w+)", update_collection_item),
     ("POST", r"/api/jobs/([\w.-]+)", start_job),
+)
+ROUTES += _routes(  # data sets, which lie beside the models here
+    ("GET", rf"/api/datasets/{ID}", model_info),
+    ("GET", rf"/api/datasets/{ID}/revision/([^/]+)", model_info),
+    ("POST", rf"/api/datasets/{ID}/preupload/([^/]+)", preupload),
+    ("POST", rf"/api/datasets/{ID}/commit/([^/]+)", commit),
+    ("POST", rf"/datasets/{ID}\.git/info/lfs/objects/batch", lfs_batch),
+    ("POST", rf"/datasets/{ID}\.git/info/lfs/verify", lfs_verify),
+    ("GET", rf"/datasets/{ID}/resolve/([^/]+)/(.+)", resolve),
 )
 PAGED: set[Handler] = {list_models, list_tree, space_tree, list_collections}

@@ -34,6 +34,16 @@ def serve(
     feedback: Annotated[
         Path | None, typer.Option(help="Folder for what visitors tell; without it they are not asked.")
     ] = None,
+    feedback_dataset: Annotated[
+        str | None, typer.Option(help="Data set on the Hub to which that folder is sent every few minutes.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of deltas; one that comes into it appears on the page.")
+    ] = None,
+    owner: Annotated[
+        list[str] | None,
+        typer.Option(help="Account on the Hub; each delta that it publishes for this base appears on the page."),
+    ] = None,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
 ) -> None:
     """Serve the translation page on this machine, until Ctrl-C.
@@ -46,10 +56,20 @@ def serve(
     sys.path.insert(0, str(page_folder()))
     # The page is a flat folder, as a Space on the Hub has it; its modules are found through the path alone.
     from app import make_page  # type: ignore[import-not-found]
+    from device import find_device  # type: ignore[import-not-found]
     from page import launch_options  # type: ignore[import-not-found]
     from settings import Settings  # type: ignore[import-not-found]
 
-    blocks = make_page(Settings(base=base, base_revision=base_revision, deltas=tuple(delta or ()), feedback=feedback))
+    settings = Settings(
+        base=base,
+        base_revision=base_revision,
+        deltas=tuple(delta or ()),
+        folder=folder,
+        owners=tuple(owner or ()),
+        feedback=feedback or (Path("feedback") if feedback_dataset else None),
+        feedback_dataset=feedback_dataset,
+    )
+    blocks = make_page(settings, find_device())
     try:
         _, address, _ = blocks.launch(
             server_name="127.0.0.1",

@@ -116,6 +116,26 @@ class LanguageSwitcher:
             language.delta.close()
             del self._languages[name]
 
+    def move(self, device: str | torch.device) -> None:
+        """Take the base and all decoded languages to another device, where the model goes on as the base.
+
+        A model that computes on a device which only lends itself out (ZeroGPU) is loaded and checked on the CPU first.
+        """
+        with self._lock:
+            self.deactivate()
+            self._working, self._working_holds = {}, None
+            for parameter, names in self._tied:
+                moved = self._home[names[0]].to(device)
+                parameter.data = moved
+                self._home.update(dict.fromkeys(names, moved))
+            for language in self._languages.values():
+                language.tensors = {name: tensor.to(device) for name, tensor in language.tensors.items()}
+
+    @property
+    def lock(self) -> threading.RLock:  # type: ignore[valid-type]
+        """Held while the model is in use or its languages change."""
+        return self._lock
+
     def keep(self, name: str) -> None:
         """Leave the model in this language for good, and free the base's tensors and everything else held here.
 

@@ -1,0 +1,70 @@
+"""Which deltas there are to serve now: named ones, those in a folder, those that somebody published on the Hub."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from settings import Settings
+
+MAX_PER_OWNER = 100
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A delta that could be served. It is another one once its `state` is another."""
+
+    place: str  # folder or Hub id
+    revision: str | None
+    state: str
+
+    @property
+    def shown(self) -> str:
+        """What visitors may read of it: never a path of this machine."""
+        return self.place if self.revision and not Path(self.place).is_absolute() else Path(self.place).name
+
+
+def named_offers(settings: Settings) -> list[Offer]:
+    """The deltas that the settings name, whether they are there or not."""
+    return [_offer(delta) for delta in settings.deltas]
+
+
+def folder_offers(folder: Path | None) -> list[Offer]:
+    """The deltas that lie in this folder, by name; a folder that is not there holds none."""
+    if folder is None or not folder.is_dir():
+        return []
+    inside = [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith(".")]
+    return [_offer(str(path)) for path in sorted(inside) if (path / "config.json").is_file()]
+
+
+def hub_offers(owner: str, base_id: str) -> list[Offer]:
+    """The deltas that an account has published for this base, each pinned to its newest commit.
+
+    Raises:
+        HubError: if the Hub cannot be asked.
+    """
+    from toolkit.hub import newest_commits
+
+    found = newest_commits(owner, base=base_id, limit=MAX_PER_OWNER)
+    return [Offer(repo_id, commit, commit) for repo_id, commit in found]
+
+
+def _offer(delta: str) -> Offer:
+    """A folder as it is now, or `org/name@commit` in its two parts."""
+    path = Path(delta).expanduser()
+    if path.exists() or path.is_absolute():
+        return Offer(delta, None, _state(path))
+    name, _, revision = delta.partition("@")
+    return Offer(name, revision or None, revision or "as published when the page started")
+
+
+def _state(folder: Path) -> str:
+    """Tells whether a folder's delta is still the same, at the cost of a few look-ups."""
+    marks = [f"folder {folder.stat().st_ino}" if folder.exists() else "gone"]
+    for path in (folder / "config.json", *sorted(folder.glob("*.safetensors*"))):
+        with suppress(OSError):
+            facts = path.stat()
+            marks.append(f"{path.name} {facts.st_size} {facts.st_mtime_ns}")
+    return ", ".join(marks)
