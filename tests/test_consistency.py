@@ -13,7 +13,7 @@ import yaml
 from evaluated_run import make_run
 from fasttext_file import write_classifier
 
-from toolkit import __version__
+from toolkit import __version__, evaluation
 from toolkit.corpus import read_file
 from toolkit.corpus.identification import get_identifier, identify
 from toolkit.corpus.identifier import VARIABLE
@@ -24,10 +24,11 @@ from toolkit.evaluation.making import make_tasks
 from toolkit.evaluation.metrics import LanguageConsistency
 from toolkit.evaluation.task import Task, write_tasks
 from toolkit.hub import plan_job
-from toolkit.recipe import Recipe, local_files, make_recipe, portable, read_recipe, write_recipe
+from toolkit.recipe import Recipe, local_files, make_recipe, make_tests, portable, read_recipe, write_recipe
 from toolkit.records import EvaluationRecord
 from toolkit.run_folder import RunFolder
 from toolkit.test_sets import ConsistencySet, read_rows, sentences
+from toolkit.test_sets.kinds import KINDS
 
 ANSWERS = {
     "eng": ("She earns 18 dollars every day at the market.", "The shop closes earlier than the others on Sunday."),
@@ -615,13 +616,13 @@ def test_xquad_is_asked_as_it_comes(real_data: Path, tmp_path: Path, language: s
         assert sum(found) > 0.99 * len(found)
 
 
-def test_the_test_sets_that_the_readme_shows_are_valid(tmp_path: Path) -> None:
-    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    (shown,) = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "kind: consistency" in block]
-    for entry in yaml.safe_load(shown)["evaluation"]:
-        (test_set,) = recipe_with(tmp_path, **{"language": None} | entry).evaluation
-        assert isinstance(test_set, ConsistencySet)
-        assert test_set.english_place is not None
+def test_the_test_sets_that_the_guide_shows_are_valid(tmp_path: Path) -> None:
+    text = Path(evaluation.__file__).with_name("README.md").read_text(encoding="utf-8")
+    shown = [yaml.safe_load(block)["evaluation"] for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    tests = [test for entries in shown for test in make_tests(entries, tmp_path, "the guide")]
+    assert {test.kind for test in tests} == set(KINDS)
+    asked = [test for test in tests if isinstance(test, ConsistencySet)]
+    assert all(test.english_place is not None for test in asked)
 
 
 def test_tasks_bring_what_identifies(tmp_path: Path) -> None:

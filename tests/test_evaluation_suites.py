@@ -125,6 +125,12 @@ def test_nusax_is_read_as_its_source_keeps_it(real_data: Path) -> None:
     assert max(len(row["accepted"]) for row in tasks[-2].rows) > 1
 
 
+def test_mgsm_is_read_as_its_source_keeps_it(real_data: Path) -> None:
+    tests = suite("mgsm", "deu", real_data / "mgsm")
+    tasks = [draws[0] for draws in make_tasks(tests, "deu", "alpaca", limit=20, identifier="lid.176")]
+    assert [(task.kind, task.direction, len(task.rows)) for task in tasks] == [("consistency", "deu", 20)] * 4
+
+
 def test_m3exam_is_read_as_its_source_keeps_it(real_data: Path) -> None:
     ((task,),) = make_tasks(suite("m3exam", "jav", real_data / "m3exam_javanese"), "jav", "alpaca")
     assert len(task.rows) == 371

@@ -10,7 +10,7 @@ import typer
 
 from toolkit.cli.console import err, out, quiet_libraries, steps_progress
 
-SUITES = ("belebele", "flores", "m3exam", "mmlu", "nusax")  # a test holds this to `toolkit.test_sets.suites`
+SUITES = ("belebele", "flores", "m3exam", "mgsm", "mmlu", "nusax")  # a test holds this to `toolkit.test_sets.suites`
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

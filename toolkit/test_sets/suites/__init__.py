@@ -52,6 +52,6 @@ def _fields(name: str, language: str) -> dict[str, Any]:
     entry = get_language(language)
     column = entry.names.english.lower().replace(" ", "_")
     text = Template((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    fields = yaml.safe_load(text.substitute(code=entry.code, tag=entry.tag, column=column))
+    fields = yaml.safe_load(text.substitute(code=entry.code, tag=entry.tag, short=entry.hub_code, column=column))
     assert isinstance(fields, dict)
     return fields
