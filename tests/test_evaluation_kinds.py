@@ -451,7 +451,7 @@ REAL = {
 }
 
 
-@pytest.mark.parametrize(("kind", "rows"), [("sentiment", 400), ("multiple_choice", 371), ("words", 470)])
+@pytest.mark.parametrize(("kind", "rows"), [("sentiment", 400), ("multiple_choice", 371), ("words", 415)])
 def test_real_test_sets_are_read_whole(real_data: Path, tmp_path: Path, kind: str, rows: int) -> None:
     fields = dict(REAL[kind])
     for key in ("path", "shots_path"):

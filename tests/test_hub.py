@@ -272,7 +272,7 @@ def test_the_smoke_test_gets_the_published_folder_and_its_words_are_reported(run
 
 def test_the_scores_of_a_full_fine_tune_are_published_with_the_run(run: RunFolder, tmp_path: Path) -> None:
     (record,) = run.read_evaluations()
-    full = record.model_copy(update={"model": "full", "delta_sha256": "f" * 64, "samples": None})
+    full = record.model_copy(update={"model": "full", "delta_sha256": "f" * 64, "samples": ()})
     full.write(run.evaluation_records / f"{record.task}.full.json")
     write_card(run, name="org/tiny-jav")
     report = publish(run, tmp_path / "published")

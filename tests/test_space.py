@@ -310,7 +310,7 @@ def test_base_and_adapted_are_compared_on_the_first_sentences_of_the_test_set(
     run.samples.mkdir()
     lines = [(f"{word}.", EVIL if word == "moon" else f"r {word}") for word in WORDS]
     for model in ("base", "adapted"):
-        record = evaluation(model, "eng>jav", 50.0).model_copy(update={"samples": f"../../{model}.jsonl"})
+        record = evaluation(model, "eng>jav", 50.0).model_copy(update={"samples": (f"../../{model}.jsonl",)})
         record.write(run.evaluation_records / f"{model}.json")
         rows = [{"source": text, "reference": good, "hypothesis": f"{model} {text}"} for text, good in lines]
         text = "\n".join(json.dumps(row) for row in rows) + "\n[" * 9

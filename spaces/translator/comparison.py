@@ -83,7 +83,7 @@ def _record(adaptation: Adaptation, direction: Direction, model: str) -> Evaluat
 def _samples(folder: Path, record: EvaluationRecord) -> Iterator[tuple[str, str, str]]:
     """Source, reference and answer of each line, up to the first that cannot be read."""
     try:
-        with (folder / Path(str(record.samples)).name).open(encoding="utf-8") as file:
+        with (folder / Path(record.samples[0]).name).open(encoding="utf-8") as file:
             while line := file.readline(LONGEST_LINE):
                 row = json.loads(line)
                 yield str(row["source"]), str(row["reference"]), str(row["hypothesis"])
