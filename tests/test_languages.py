@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -11,13 +12,16 @@ from typing import Any, get_args
 
 import langcodes
 import pytest
+from card_records import make_records
 from pydantic import ValidationError
 
+from hub_cards import collect, render
 from hub_cards.licences import HUB_LICENCES
 from toolkit.errors import LanguageError
+from toolkit.hub.searching import hub_code
 from toolkit.languages import Language, Names, all_languages, get_language, search_languages
 from toolkit.languages.checking import check_language_file
-from toolkit.languages.entries import DataSet, EvaluationSet
+from toolkit.languages.entries import Contributor, DataSet, EvaluationSet
 from toolkit.languages.licences import LICENCES
 from toolkit.languages.registry import FOLDER
 from toolkit.languages.schema import SCHEMA_FILE, schema_text
@@ -80,6 +84,28 @@ def test_nusax_finds_the_columns_of_its_languages_by_their_english_names(code: s
     assert declared[0].files == (f"datasets/sentiment/{NUSAX_COLUMNS[code]}/test.csv",)
 
 
+@pytest.mark.real_data
+def test_the_declared_files_and_rows_are_those_of_the_sources(real_data: Path) -> None:
+    with (real_data / "nusax/mt/test.csv").open(encoding="utf-8", newline="") as file:
+        assert set(next(csv.reader(file))) >= set(NUSAX_COLUMNS.values())
+    folders = {"datasets/": real_data / "nusax", "data/nusa_": real_data / "nusa_writes"}
+    folders["data/json_files/"] = real_data / "lafand_mt"
+    counted = 0
+    for language in all_languages().values():
+        for source in (*language.data, *language.evaluation):
+            for start, folder in folders.items():
+                paths = [folder / name.removeprefix(start.removesuffix("nusa_")) for name in source.files]
+                if source.rows and all(name.startswith(start) for name in source.files) and paths:
+                    counted += 1
+                    assert sum(count_rows(path) for path in paths) == source.rows, f"{language.code}: {source.name}"
+    assert counted >= 40
+
+
+def count_rows(path: Path) -> int:
+    with path.open(encoding="utf-8", newline="") as file:
+        return sum(1 for _ in file) if path.suffix == ".json" else sum(1 for _ in csv.reader(file)) - 1
+
+
 def test_suites_and_languages_name_each_other() -> None:
     for language in all_languages().values():
         for source in language.evaluation:
@@ -125,8 +151,21 @@ def test_the_hub_gets_two_letters_where_they_exist(code: str, hub: str, tag: str
     assert langcodes.tag_is_valid(hub)
 
 
-def test_a_language_without_an_iso_code_has_none_on_the_hub() -> None:
-    assert get_language("jav").model_copy(update={"code": "qaa"}).hub_code is None
+def test_a_language_without_an_iso_code_has_none_on_the_hub_and_is_found_there_by_its_tag(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    local = get_language("jav").model_copy(update={"code": "qaa"})
+    assert local.hub_code is None
+    monkeypatch.setitem(all_languages(), "qaa", local)
+    assert hub_code("qaa") == "qaa_Latn"
+
+
+def test_a_card_thanks_the_people_of_the_language_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = (Contributor(name="Ibu Sari", roles=("data",)), Contributor(name="A. Speaker", roles=("review",)))
+    thanked = get_language("jav").model_copy(update={"contributors": people})
+    monkeypatch.setitem(all_languages(), "jav", thanked)
+    card = render(collect(make_records(tmp_path / "run"), "org/name")).readme
+    assert "Thanks to Ibu Sari and A. Speaker." in card
 
 
 def test_licence_tags_are_those_that_cards_accept() -> None:
@@ -169,7 +208,8 @@ def test_reading_the_registry_is_quick_and_loads_no_table_of_codes() -> None:
         ("ᨅᨔ ᨕᨘᨁᨗ", "bug", "names.aliases"),
         ("普通话", "cmn", "names.aliases"),
         ("Kahayan", "nij", "spoken_in"),
-        ("jw", "jav", "iso639_1"),
+        ("jw", "jav", "other_codes"),
+        ("jf", "jav", "iso639_1"),
     ],
 )
 def test_search_finds_a_language_by_what_people_type(text: str, code: str, field: str) -> None:
@@ -181,6 +221,10 @@ def test_search_by_country_finds_all_its_languages() -> None:
     assert {"twi", "ewe", "hau"} <= {
         match.language.code for match in search_languages("ghana", all_languages().values())
     }
+
+
+def test_a_whole_name_brings_no_part_of_another() -> None:
+    assert [match.language.code for match in search_languages("chinese", all_languages().values())] == ["cmn"]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "qqqqqq", "?!"])
@@ -208,6 +252,7 @@ def test_the_command_lists_finds_and_shows(cogsym: Run) -> None:
     nothing = cogsym("languages", "search", "qqqqqq")
     assert (nothing.code, nothing.out) == (0, "")
     assert "nothing found" in nothing.err
+    assert "ISO 639-3 has hin (Hindi); to add" in cogsym("languages", "search", "hindi").err
     page = cogsym("languages", "show", "twi").out
     for part in ("twii1234", "Ashanti", "cc-by-nc-4.0", "twi_Latn_akua1239", "3,355,000 (2004)"):
         assert part in page

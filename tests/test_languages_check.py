@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.languages import Language, all_languages
+from toolkit.languages import Language, all_languages, strict_yaml
 from toolkit.languages.checking import check_language_file
 from toolkit.languages.problems import Problem
 from toolkit.languages.texts import shown, unsafe_path
@@ -36,7 +36,7 @@ MODEL: dict[str, Any] = {
     "repository": "org/model",
     "revision": "0" * 40,
     "base": "meta-llama/Llama-2-7b-hf",
-    "digests": {"delta.safetensors": "0" * 64},
+    "digests": [{"file": "delta.safetensors", "sha256": "0" * 64}],
 }
 
 
@@ -64,6 +64,7 @@ def said(problems: list[Problem]) -> str:
 def test_a_good_file_is_fine(tmp_path: Path) -> None:
     assert check(tmp_path, changed()) == []
     assert check(tmp_path, changed(models=[MODEL])) == []
+    assert hash(Language.model_validate(GOOD | {"models": [MODEL]}))
     assert check(tmp_path, b"\xef\xbb\xbf" + changed().replace("\n", "\r\n").encode()) == []
 
 
@@ -101,6 +102,7 @@ def test_a_good_file_is_fine(tmp_path: Path) -> None:
         ({"names": {"english": "a\u202eb", "own": "x"}}, "", "U+202E", "type"),
         ({"names": {"english": " Ilocano", "own": "x"}}, "names.english", "starts or ends with a blank", "remove"),
         ({"other_codes": ["swa"]}, "code", "'swa' leads to swh (Swahili) too", "one"),
+        ({"other_codes": ["Ilocano"]}, "other_codes.0", "not of the right form", "compare"),
         ({"speakers": {"count": 6000000}}, "speakers.source", "it is missing", "fill"),
         ({"speakers": {"count": -1, "source": "x"}}, "speakers.count", "'-1': input should be greater", "mend"),
         ({"spekers": 3}, "spekers", "there is no such field", "did you mean 'speakers'?"),
@@ -111,8 +113,9 @@ def test_a_good_file_is_fine(tmp_path: Path) -> None:
         ({"contributors": [{"name": "me", "roles": ["data"], "url": "javascript:alert(1)"}]}, "contributors.0.url",
          "not a web address", "https://"),
         ({"models": [MODEL | {"revision": "main"}]}, "models.0.revision", "'main'", "40 hexadecimal digits"),
-        ({"models": [MODEL | {"digests": {}}]}, "models.0.digests", "", ""),
-        ({"models": [MODEL | {"digests": {"../x": "0" * 64}}]}, "models.0.digests.../x.[key]", "climbs out", "inside"),
+        ({"models": [MODEL | {"digests": []}]}, "models.0.digests", "'[]' is too few: at least 1", "add"),
+        ({"models": [MODEL | {"digests": [{"file": "../x", "sha256": "0"}]}]}, "models.0.digests.0.file", "climb", ""),
+        ({"models": [MODEL | {"digests": [{"file": "x", "sha256": "0"}]}]}, "models.0.digests.0.sha256", "'0'", "64"),
         ({"models": [MODEL | {"repository": "../../etc"}]}, "models.0.repository", "not the name of a", "ORG/NAME"),
         ({"models": [MODEL | {"base": "/home/me/llama"}]}, "models.0.base", "not the name of a", "ORG/NAME"),
     ],
@@ -170,6 +173,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
 
 
+@pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
 @pytest.mark.parametrize(
     ("text", "message", "fix"),
     [
@@ -191,9 +195,9 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("a
         ("{a: " * 10_000, "more than 6 levels deep", "no field"),
         ("- " * 10_000 + "a", "more than 6 levels deep", "no field"),
         ("# " + "x" * 70_000, "more than 64 KiB", "elsewhere"),
-        ("", "holds no fields", "jav.yaml"),
-        ("- a\n- b", "holds no fields", "jav.yaml"),
-        ("just words", "holds no fields", "jav.yaml"),
+        ("", "there are no fields", "jav.yaml"),
+        ("- a\n- b", "there are no fields", "jav.yaml"),
+        ("just words", "there are no fields", "jav.yaml"),
         ("code: [ilo", "this is not YAML", "indentation"),
         ("code: a: b", "line 1: this is not YAML", "quotes"),
         ("code: ilo\n\tx: y", "line 2: this is not YAML", "indentation"),
@@ -212,7 +216,12 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("a
         (b"PK\x03\x04" + b"\x80" * 50, "this is not UTF-8", "UTF-8"),
     ],
 )
-def test_hostile_yaml_is_refused_with_its_line(tmp_path: Path, text: str | bytes, message: str, fix: str) -> None:
+def test_hostile_yaml_is_refused_with_its_line(
+    tmp_path: Path, text: str | bytes, message: str, fix: str, loader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not hasattr(yaml, loader):
+        pytest.skip("PyYAML was built without libyaml")
+    monkeypatch.setattr(strict_yaml, "_Loader", getattr(yaml, loader))
     started = time.monotonic()
     (problem,) = check(tmp_path, text)
     assert time.monotonic() - started < 2
@@ -338,4 +347,6 @@ def test_the_command_says_what_is_wrong_and_exits_1(cogsym: Run, tmp_path: Path)
     assert cogsym("languages", "check", str(good)).code == 0
     told = cogsym("languages", "check", str(bad), "--json")
     assert told.code == 1
-    assert json.loads(told.out)[str(bad)][-1]["fix"] == "use jv / jav"
+    assert [problem["fix"] for problem in json.loads(told.out)[str(bad)]] == ["use jv / jav"]
+    missing = cogsym("languages", "check", str(tmp_path / "ban.yaml"))
+    assert missing.err == "error: ban.yaml: this is not a file\nhint: give the path of one YAML file\n"

@@ -49,6 +49,7 @@ def search(
 ) -> None:
     """Find a language without knowing its code."""
     from toolkit.languages import all_languages, search_languages
+    from toolkit.languages.codes import named
 
     found = search_languages(text, all_languages().values())
     if as_json:
@@ -64,7 +65,9 @@ def search(
         out.print_json(json.dumps(matches))
         return
     if not found:
-        err.print(f"nothing found for {escape(text)}; to add a language, see CONTRIBUTING.md", soft_wrap=True)
+        codes = " or ".join(f"{code} ({name})" for code, name in named(text))
+        iso = f"; ISO 639-3 has {codes}" if codes else ""
+        err.print(escape(f"nothing found for {text}{iso}; to add a language, see CONTRIBUTING.md"), soft_wrap=True)
         return
     table = Table("code", "English name", "own name", "found by", box=None)
     for match in found:

@@ -37,7 +37,8 @@ def check_language_file(path: Path, known: Mapping[str, Language]) -> list[Probl
     try:
         language = Language.model_validate(fields)
     except ValidationError as error:
-        return [*schema_problems(name, error), *_code_problems_of(name, fields)]
+        told = list(_code_problems_of(name, fields))
+        return [*told, *(one for one in schema_problems(name, error) if not (told and one.field == "code"))]
     return list(_problems(name, language, known))
 
 

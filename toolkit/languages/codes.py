@@ -110,10 +110,15 @@ def script_names(script: str) -> tuple[str, ...]:
     return tuple(_scripts()[script])
 
 
-def language_name(code: str) -> str | None:
-    """The name that the IANA registry gives a language, or None if it does not know the code."""
-    entry = _languages().get(_two_letters().get(code, code))
-    return str(entry["Description"][0]) if entry else None
+def named(name: str) -> list[tuple[str, str]]:
+    """Code and name of each language that ISO 639-3 calls so, whether or not the toolkit knows it."""
+    return [
+        (three_letters(subtag), str(entry["Description"][0]))
+        for subtag, entry in _languages().items()
+        if "Deprecated" not in entry
+        and "Scope" not in entry
+        and name.casefold() in (described.casefold() for described in entry["Description"])
+    ]
 
 
 def _suggestion(code: str, english: str | None) -> str:

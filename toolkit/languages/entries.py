@@ -51,6 +51,7 @@ def _web(address: str) -> str:
 Line = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_visible)]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_visible)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")]
+OtherCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 HubId = Annotated[str, AfterValidator(_visible), AfterValidator(_hub)]
 Url = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_visible), AfterValidator(_web)]
 FilePath = Annotated[str, Field(max_length=200), AfterValidator(_visible), AfterValidator(_safe)]
@@ -107,6 +108,13 @@ class EvaluationSet(_Source):
     suite: Name | None = Field(default=None, description="the name under which `cogsym evaluate --suite` knows it")
 
 
+class WeightFile(Entry):
+    """A file and what its bytes must be."""
+
+    file: FilePath = Field(description="its name in the repository, e.g. delta.safetensors")
+    sha256: Digest = Field(description="SHA-256 of its bytes, 64 hexadecimal digits")
+
+
 class PublishedModel(Entry):
     """A delta or model that anybody can fetch, pinned so that it is the one that was checked."""
 
@@ -114,9 +122,7 @@ class PublishedModel(Entry):
     revision: Commit = Field(description="commit of that repository, 40 hexadecimal digits")
     base: HubId = Field(description="the base model on the Hub")
     base_revision: Commit | None = Field(default=None, description="commit of the base")
-    digests: dict[FilePath, Digest] = Field(
-        min_length=1, max_length=50, description="SHA-256 of its weight files, by their names"
-    )
+    digests: tuple[WeightFile, ...] = Field(min_length=1, max_length=50, description="its weight files, pinned")
     records: tuple[FilePath, ...] = Field(default=(), max_length=50, description="its records, e.g. records/delta.json")
 
 

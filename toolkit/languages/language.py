@@ -16,6 +16,7 @@ from toolkit.languages.entries import (
     EvaluationSet,
     Line,
     Name,
+    OtherCode,
     PublishedModel,
     SmokePair,
     Speakers,
@@ -50,7 +51,7 @@ class Language(Entry):
     variety: Line | None = Field(
         default=None, description="which variety or standard this entry means, where people may ask"
     )
-    other_codes: tuple[str, ...] = Field(
+    other_codes: tuple[OtherCode, ...] = Field(
         default=(), max_length=10, description="codes by which data sets mean this language too, such as swa for swh"
     )
     names: Names

@@ -54,6 +54,8 @@ def _in_words(file: str, error: dict[str, Any]) -> Problem:
     if kind in ("string_too_long", "too_long"):
         what = "characters" if kind == "string_too_long" else "entries"
         return Problem(file, field, f"{seen}: at most {context['max_length']} {what}", "shorten it")
+    if kind in ("string_too_short", "too_short"):
+        return Problem(file, field, f"{seen} is too few: at least {context['min_length']}", "add what is missing")
     if kind == "string_pattern_mismatch":
         return Problem(file, field, f"{seen} is not of the right form", _form(field.rsplit(".", 1)[-1]))
     if kind == "literal_error":
@@ -81,6 +83,7 @@ def _form(field: str) -> str:
         "glottocode": "write four letters and four digits, as glottolog.org does, e.g. java1254",
         "revision": "write the whole commit, 40 hexadecimal digits",
         "base_revision": "write the whole commit, 40 hexadecimal digits",
+        "sha256": "write the whole SHA-256, 64 hexadecimal digits",
         "direction": "write source>target, e.g. 'eng>jav'",
     }.get(field, "compare with jav.yaml")
 

@@ -52,6 +52,6 @@ def get_language(code: str) -> Language:
     languages = all_languages()
     if code in languages:
         return languages[code]
-    found = search_languages(code[:80], languages.values())
+    found = search_languages(code, languages.values())
     suggestion = f"did you mean '{found[0].language.code}'? " if found else ""
     raise LanguageError(f"unknown language '{code}'", f"{suggestion}`cogsym languages list` shows all {len(languages)}")

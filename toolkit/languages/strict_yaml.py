@@ -34,7 +34,7 @@ def read_plain_yaml(path: Path) -> dict[str, Any]:
         _refuse_what_is_not_plain(text, path)
         node = yaml.compose(text, Loader=_Loader)
         if not isinstance(node, yaml.MappingNode):
-            raise LanguageError(f"{path} holds no fields", "write `code: ...` and so on, as in jav.yaml")
+            raise LanguageError(f"{path}: there are no fields in it", "write `code: ...` and so on, as in jav.yaml")
         return _mapping(node, path)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -46,15 +46,16 @@ def read_plain_yaml(path: Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     if not path.is_file():
-        raise LanguageError(f"{path} is not a file", "give the path of one YAML file")
+        raise LanguageError(f"{path}: this is not a file", "give the path of one YAML file")
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise LanguageError(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
+        raise LanguageError(f"{path}: this cannot be read: {error.strerror}", "check its permissions") from error
     if len(raw) > MAX_BYTES:
         raise LanguageError(
-            f"{path} has more than {MAX_BYTES // 1024} KiB", "describe the data there, and keep the data elsewhere"
+            f"{path}: this has more than {MAX_BYTES // 1024} KiB",
+            "describe the data there, and keep the data elsewhere",
         )
     try:
         text = raw.decode("utf-8-sig")
