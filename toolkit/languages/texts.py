@@ -10,16 +10,17 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
-# Zero-width non-joiner and joiner: Persian, Sinhala and others cannot be spelled without them.
-_NEEDED = "\u200c\u200d"
+# The blank; zero-width non-joiner and joiner, without which Persian, Sinhala and others cannot be spelt.
+_NEEDED = " \u200c\u200d"
 _UNSEEN = {
     "Cc": "a control character",
     "Cf": "an invisible or direction-changing character",
-    "Cn": "a code point that Unicode has not assigned",
+    "Cn": f"a code point that Unicode {unicodedata.unidata_version} has not assigned",
     "Co": "a private-use character",
     "Cs": "half of a surrogate pair",
     "Zl": "a line separator",
     "Zp": "a paragraph separator",
+    "Zs": "a blank that is not the ordinary one",
 }
 _DEVICES = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
 _SHOWN = 60
