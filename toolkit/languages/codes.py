@@ -73,6 +73,11 @@ def check_code(code: str, english: str | None = None) -> Wrong | None:
     return None
 
 
+def is_deprecated(code: str) -> bool:
+    """Whether a code was one once."""
+    return "Deprecated" in _languages().get(code, {})
+
+
 def two_letters(code: str) -> str | None:
     """The ISO 639-1 code of a language or, for the member that a macrolanguage mostly means, of that macrolanguage."""
     if code in _two_letters():
