@@ -151,7 +151,7 @@ def _languages(config: DeltaConfig, training: TrainingRecord | None) -> tuple[La
 
 def _contributors(code: str) -> tuple[str, ...]:
     try:
-        return get_language(code).contributors
+        return tuple(person.name for person in get_language(code).contributors)
     except LanguageError:
         return ()
 

@@ -14,10 +14,10 @@ from markdown_it import MarkdownIt
 
 from hub_cards.collect import collect, is_hub_id
 from hub_cards.facts import CardFacts
-from hub_cards.licences import HUB_LICENCES
 from hub_cards.metadata import DELTA_TAG, model_index, read_front_matter, split_card
 from hub_cards.yours import read_sections
 from toolkit.errors import CardError
+from toolkit.languages.licences import LICENCES
 from toolkit.run_folder import RunFolder
 
 MAX_CARD_BYTES = 1_000_000
@@ -164,7 +164,7 @@ def _languages(value: Any) -> Iterator[Problem]:
 
 def _licence(fields: dict[str, Any]) -> Iterator[Problem]:
     tag = fields.get("license")
-    if not isinstance(tag, str) or tag not in HUB_LICENCES:
+    if not isinstance(tag, str) or tag not in LICENCES:
         yield Problem("licence", f"license {tag!r} is no tag of the Hub's: use `other` with a license_name")
     elif tag == "other" and not fields.get("license_name"):
         yield Problem("licence", "license `other` needs a license_name")

@@ -76,7 +76,7 @@ def test_debug_shows_the_traceback() -> None:
 def test_languages_are_listed_and_shown(cogsym: Run) -> None:
     listed = json.loads(cogsym("languages", "list", "--json").out)
     assert {"eng", "ind", "jav", "sun"} <= {language["code"] for language in listed}
-    assert json.loads(cogsym("languages", "show", "jav").out)["names"]["own"] == "Basa Jawa"
+    assert json.loads(cogsym("languages", "show", "jav", "--json").out)["names"]["own"] == "Basa Jawa"
     assert "Basa Sunda" in cogsym("languages", "list").out
 
 

@@ -104,7 +104,7 @@ def test_without_comet_all_other_scores_are_kept(
 def test_a_language_that_comet_never_read_is_flagged(run: RunFolder, model: str) -> None:
     assert _caution("COMET-22", "eng>jav") is None
     caution = _caution("COMET-22", "eng>nij")
-    assert caution == "COMET-22 of eng>nij is unreliable: its encoder was not trained on nij"
+    assert caution == "COMET-22 of eng>nij is unreliable: its encoder was not trained on Ngaju"
     assert all(score.caution is None for record in evaluate(run, comet=model) for score in record.scores)
 
 

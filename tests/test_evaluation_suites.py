@@ -70,6 +70,12 @@ def test_flores_joins_the_languages_by_the_id_of_their_sentences() -> None:
     assert out_of.rows[0]["reference"] == "the bird"
 
 
+def test_a_data_set_is_asked_for_a_language_by_its_own_name_for_it() -> None:
+    configs = {code: suite("flores", code)[0].configs[code] for code in ("jav", "tgl", "twi")}
+    assert configs == {"jav": "jav_Latn", "tgl": "fil_Latn", "twi": "twi_Latn_akua1239"}
+    assert [suite("belebele", code)[0].config for code in ("cmn", "tgl")] == ["zho_Hans", "tgl_Latn"]
+
+
 @pytest.mark.usefixtures("hub")
 def test_belebele_and_mmlu_ask_with_letters() -> None:
     own, english = (draws[0] for draws in make_tasks(suite("belebele", "jav"), "jav", "lines"))

@@ -25,7 +25,7 @@ class Example:
 class Template:
     """How a request is worded.
 
-    Fields use `{source}` and `{target}` for the English names of the languages, `{text}` for the request.
+    Fields use `{source}` and `{target}` for the names that prompts give the languages, `{text}` for the request.
     A completion is the answer after one space; it ends with the end-of-sequence token, or at `stop`.
     """
 
@@ -50,7 +50,7 @@ class Template:
         return " " + answer
 
     def _translation(self, text: str, source: Language, target: Language) -> str:
-        head = self.translation.replace("{source}", source.names.english).replace("{target}", target.names.english)
+        head = self.translation.replace("{source}", source.prompt_name).replace("{target}", target.prompt_name)
         return head.replace("{text}", text)  # last, so that braces in the text mean nothing
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from toolkit.prompts import Example
@@ -14,6 +15,13 @@ def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
     """
     start = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
     return start + plain_ids(tokenizer, prompt)
+
+
+def batch_prompt_ids(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
+    """`prompt_ids` of each prompt, in one call of the tokenizer."""
+    start = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
+    ids = tokenizer(list(prompts), add_special_tokens=False, split_special_tokens=True).input_ids
+    return [start + each for each in ids]
 
 
 def example_ids(tokenizer: Any, example: Example) -> tuple[list[int], int]:

@@ -221,7 +221,7 @@ def _number(score: Score) -> str:
 
 def _language_name(code: str) -> str:
     language = get_language(code)
-    return f'<span lang="{escape(language.hub_code)}">{escape(language.names.own)}</span>'
+    return f'<span lang="{escape(language.hub_code or language.code)}">{escape(language.names.own)}</span>'
 
 
 def _hub_link(name: str) -> str:

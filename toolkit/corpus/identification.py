@@ -78,7 +78,7 @@ def get_identifier(named: str | None = None) -> Identifier:
 def codes_of(language: str) -> tuple[str, ...]:
     """The codes by which models may call a language: three letters, and two where they exist."""
     known = get_language(language)
-    return tuple(dict.fromkeys((known.code, known.hub_code)))
+    return tuple(dict.fromkeys((known.code, known.hub_code or known.code)))
 
 
 def _read(path: Path, name: str) -> Identifier:

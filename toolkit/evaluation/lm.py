@@ -13,7 +13,7 @@ from lm_eval.models.huggingface import HFLM
 from transformers import StoppingCriteria, StoppingCriteriaList
 from transformers.utils import logging as transformers_logging
 
-from toolkit.tokens import plain_ids, prompt_ids
+from toolkit.tokens import batch_prompt_ids, plain_ids, prompt_ids
 
 TYPICAL_TOKENS = 512  # of a prompt with its answer, when memory is planned
 CACHE_BYTES = {"cpu": 2**30, "cuda": 4 * 2**30}  # beside Llama-2 7B in bf16, this fits a card of 24 GB
@@ -46,7 +46,7 @@ class EvaluationLM(HFLM):
         truncation: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and attention mask of prompts, padded on the left; nothing is truncated. (B, T) and (B, T)"""
-        rows = [prompt_ids(self.tokenizer, string) for string in strings]
+        rows = batch_prompt_ids(self.tokenizer, strings)
         longest = max(len(row) for row in rows)
         ids = torch.full((len(rows), longest), self.tokenizer.pad_token_id)
         mask = torch.zeros_like(ids)

@@ -88,7 +88,8 @@ def hub_code(language: str) -> str:
         LanguageError: if it is no code of a language.
     """
     try:
-        return get_language(language).hub_code
+        entry = get_language(language)
+        return entry.hub_code or entry.tag  # a local code is on cards as a tag alone
     except LanguageError:
         if langcodes.tag_is_valid(language) and 2 <= len(language) <= 3:
             return langcodes.standardize_tag(language)

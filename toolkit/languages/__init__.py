@@ -2,5 +2,15 @@
 
 from toolkit.languages.language import Direction, Language, Names, parse_direction
 from toolkit.languages.registry import all_languages, get_language
+from toolkit.languages.searching import Match, search_languages
 
-__all__ = ["Direction", "Language", "Names", "all_languages", "get_language", "parse_direction"]
+__all__ = [
+    "Direction",
+    "Language",
+    "Match",
+    "Names",
+    "all_languages",
+    "get_language",
+    "parse_direction",
+    "search_languages",
+]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from toolkit.errors import LanguageError
 from toolkit.languages.language import Language
+from toolkit.languages.problems import schema_problems
+from toolkit.languages.searching import search_languages
+from toolkit.languages.strict_yaml import read_plain_yaml
 
 FOLDER = Path(__file__).parent
 
@@ -26,16 +27,15 @@ def read_language(path: Path) -> Language:
     """The language that one YAML file describes.
 
     Raises:
-        LanguageError: if the file is not valid YAML or breaks the schema, naming the field.
+        LanguageError: if the file is not plain YAML or breaks the schema, naming the field.
     """
+    fields = read_plain_yaml(path)
     try:
-        language = Language.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LanguageError(f"{path} cannot be read: {error}", "write it as YAML in UTF-8") from error
+        language = Language.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise LanguageError(f"{path}: {field}: {first['msg']} (got {first['input']!r})", "mend that field") from error
+        first, *others = schema_problems(path.name, error)
+        more = f"; {len(others)} more: `cogsym languages check {path.name}`" if others else ""
+        raise LanguageError(str(first), first.fix + more) from error
     if path.stem != language.code:
         raise LanguageError(
             f"{path} describes '{language.code}'", f"name the file {language.code}.yaml, or mend `code`"
@@ -52,11 +52,6 @@ def get_language(code: str) -> Language:
     languages = all_languages()
     if code in languages:
         return languages[code]
-    names = {language.code: language.code for language in languages.values()}
-    for language in languages.values():
-        for name in (language.names.english, language.names.own, language.iso639_1, *language.names.aliases):
-            if name:
-                names[name.lower()] = language.code
-    near = get_close_matches(code.lower(), names, n=1, cutoff=0.5)
-    suggestion = f"did you mean '{names[near[0]]}'? " if near else ""
+    found = search_languages(code, languages.values())
+    suggestion = f"did you mean '{found[0].language.code}'? " if found else ""
     raise LanguageError(f"unknown language '{code}'", f"{suggestion}`cogsym languages list` shows all {len(languages)}")

@@ -51,7 +51,10 @@ def _fields(name: str, language: str) -> dict[str, Any]:
     """The suite's YAML with this language in its places."""
     entry = get_language(language)
     column = entry.names.english.lower().replace(" ", "_")
+    # Where a data set calls a language otherwise than by code and script, the language's own file says so.
+    tag = next((known.config for known in entry.evaluation if known.suite == name and known.config), entry.tag)
+    short = entry.hub_code or entry.code
     text = Template((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    fields = yaml.safe_load(text.substitute(code=entry.code, tag=entry.tag, short=entry.hub_code, column=column))
+    fields = yaml.safe_load(text.substitute(code=entry.code, tag=tag, short=short, column=column))
     assert isinstance(fields, dict)
     return fields
