@@ -18,7 +18,7 @@ from toolkit import pretrained
 from toolkit.decoding import answer_greedily
 from toolkit.errors import EvaluationError, WrongBaseError
 from toolkit.evaluation import EvaluationStep, evaluate
-from toolkit.evaluation.lm import EvaluationLM, _StopEachSentence, default_batch_size
+from toolkit.evaluation.lm import EvaluationLM, _StopEachSentence, default_batch_size, tokens_that_may_end
 from toolkit.prompts import LINES, Example
 from toolkit.records import EvaluationRecord
 from toolkit.run_folder import RunFolder
@@ -191,7 +191,9 @@ def test_a_newline_that_later_bytes_could_swallow_does_not_end_a_sentence(tiny_b
     newline, stray, word = (tokenizer.convert_tokens_to_ids(piece) for piece in ("<0x0A>", "<0xC3>", "▁the"))
     assert "\n" not in tokenizer.decode([word, newline, stray, word])  # what makes the care necessary
     rows = torch.tensor([[word, word, newline], [word, newline, stray], [word, newline, word], [word, word, word]])
-    stops = _StopEachSentence(tokenizer, ["\n"], prompt_tokens=0)
+    stops = _StopEachSentence(tokenizer, ["\n"], prompt_tokens=0, may_end=tokens_that_may_end(tokenizer, ["\n"]))
+    assert stops(rows[:, :1], None).tolist() == [False] * 4  # step by step, as generation goes
+    assert stops(rows[:, :2], None).tolist() == [False] * 4
     assert stops(rows, None).tolist() == [False, False, True, False]
     closed = torch.cat([rows, torch.full((4, 1), word)], dim=1)
     assert stops(closed, None).tolist() == [True, False, True, False]
@@ -325,3 +327,15 @@ def test_batches_fit_the_memory_that_models_of_this_size_are_run_in() -> None:
     assert default_batch_size(seven, torch.bfloat16, torch.device("cuda")) == 16
     assert default_batch_size(seven, torch.float32, torch.device("cpu")) == 2
     assert default_batch_size(small, torch.float32, torch.device("cpu")) == 128
+
+
+def test_only_tokens_that_can_complete_a_stop_are_looked_at(tiny_base: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    may_end = tokens_that_may_end(tokenizer, ["\n", "ab"])
+    word, newline, stray = (tokenizer.convert_tokens_to_ids(piece) for piece in ("▁the", "<0x0A>", "<0xC3>"))
+    assert not may_end[word]
+    assert may_end[newline]
+    assert may_end[stray]  # half a character: whatever it becomes with the next byte
+    texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+    assert all(bool(may_end[token]) for token, text in enumerate(texts) if "b" in text or "\n" in text)
+    assert int(may_end.sum()) < len(tokenizer)

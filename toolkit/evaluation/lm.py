@@ -13,12 +13,13 @@ from lm_eval.models.huggingface import HFLM
 from transformers import StoppingCriteria, StoppingCriteriaList
 from transformers.utils import logging as transformers_logging
 
+from toolkit.decoding import REPLACEMENT
 from toolkit.tokens import batch_prompt_ids, plain_ids, prompt_ids
 
 TYPICAL_TOKENS = 512  # of a prompt with its answer, when memory is planned
 CACHE_BYTES = {"cpu": 2**30, "cuda": 4 * 2**30}  # beside Llama-2 7B in bf16, this fits a card of 24 GB
 
-# Shapes: B sentences in a batch, T tokens.
+# Shapes: B sentences in a batch, T tokens, V tokens of the vocabulary.
 
 
 class EvaluationLM(HFLM):
@@ -34,6 +35,7 @@ class EvaluationLM(HFLM):
 
     def __init__(self, model: Any, tokenizer: Any, batch_size: int) -> None:
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+        self._endings: dict[tuple[str, ...], torch.Tensor] = {}  # by stop sequences
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         return super().generate_until(requests, disable_tqdm=True)
@@ -85,15 +87,22 @@ class EvaluationLM(HFLM):
         self, context: torch.Tensor, max_length: int, stop: list[str], **generation_kwargs: Any
     ) -> torch.Tensor:
         generation_kwargs.pop("temperature", None)  # greedy; transformers warns about a temperature of 0
-        criteria = StoppingCriteriaList([_StopEachSentence(self.tokenizer, stop, context.shape[1])])
-        generated = self.model.generate(
-            input_ids=context,
-            max_length=max_length,
-            stopping_criteria=criteria,
-            pad_token_id=self.tokenizer.pad_token_id,
-            use_cache=True,
-            **generation_kwargs,
-        )
+        wanted = tuple(stop)
+        if wanted not in self._endings:
+            known = tokens_that_may_end(self.tokenizer, stop)
+            every = torch.ones(max(len(known), self.model.config.vocab_size), dtype=torch.bool)  # padding too
+            every[: len(known)] = known
+            self._endings[wanted] = every.to(context.device)
+        criteria = _StopEachSentence(self.tokenizer, stop, context.shape[1], self._endings[wanted])
+        with torch.inference_mode():
+            generated = self.model.generate(
+                input_ids=context,
+                max_length=max_length,
+                stopping_criteria=StoppingCriteriaList([criteria]),
+                pad_token_id=self.tokenizer.pad_token_id,
+                use_cache=True,
+                **generation_kwargs,
+            )
         if self.on_requests:
             self.on_requests(len(context))
         return generated
@@ -105,9 +114,14 @@ class _StopEachSentence(StoppingCriteria):
     lm-eval cuts the finished text at the stop sequence. A tokenizer with byte fallback turns a run of byte pieces that
     is not UTF-8 into replacement characters, a newline among them too, so a sentence is let go only when its last
     piece closes such a run. What stands in front of the stop sequence is then what lm-eval would have kept.
+
+    Args:
+        may_end: from `tokens_that_may_end`; text is looked at only after one of these. (V,)
     """
 
-    def __init__(self, tokenizer: Any, stop: Sequence[str], prompt_tokens: int) -> None:
+    def __init__(self, tokenizer: Any, stop: Sequence[str], prompt_tokens: int, may_end: torch.Tensor) -> None:
+        self._may_end = may_end
+        self._pending: torch.Tensor | None = None  # (B,), whose text holds a stop sequence that may yet vanish
         self._tokenizer = tokenizer
         self._stop = [sequence for sequence in stop if sequence]
         self._start = prompt_tokens
@@ -118,11 +132,16 @@ class _StopEachSentence(StoppingCriteria):
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         if self._done is None:
             self._done = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
-        running = (~self._done).nonzero().flatten()
-        newest = input_ids[running, max(self._start, input_ids.shape[1] - self._window) :]
-        for row, text in zip(running.tolist(), self._tokenizer.batch_decode(newest), strict=True):
-            if self._has_stop(text) and self._is_final(input_ids[row, self._start :]):
-                self._done[row] = True
+            self._pending = torch.zeros_like(self._done)
+        assert self._pending is not None
+        looked_at = (~self._done & (self._may_end[input_ids[:, -1]] | self._pending)).nonzero().flatten()
+        if not len(looked_at):
+            return self._done
+        newest = input_ids[looked_at, max(self._start, input_ids.shape[1] - self._window) :]
+        for row, text in zip(looked_at.tolist(), self._tokenizer.batch_decode(newest), strict=True):
+            if self._has_stop(text):
+                self._done[row] = self._is_final(input_ids[row, self._start :])
+                self._pending[row] = True
         return self._done
 
     def _is_final(self, answer: torch.Tensor) -> bool:
@@ -133,6 +152,17 @@ class _StopEachSentence(StoppingCriteria):
 
     def _has_stop(self, text: str) -> bool:
         return any(sequence in text for sequence in self._stop)
+
+
+def tokens_that_may_end(tokenizer: Any, stop: Sequence[str]) -> torch.Tensor:
+    """Which tokens can complete a stop sequence: those whose text holds its last character, or is none by itself.
+
+    Returns:
+        One truth value per token id. (V,)
+    """
+    last = {sequence[-1] for sequence in stop if sequence}
+    texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+    return torch.tensor([not text or REPLACEMENT in text or not last.isdisjoint(text) for text in texts])
 
 
 def default_batch_size(config: Any, dtype: torch.dtype, device: torch.device) -> int:

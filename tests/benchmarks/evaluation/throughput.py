@@ -61,6 +61,7 @@ def generation(model: Any, tokenizer: Any, tasks: list[Any], batch_size: int, re
         "seconds": seconds,
         "sentences_per_second": {name: round(sentences / statistics.median(each), 1) for name, each in seconds.items()},
         "speed_up": round(statistics.median(ratios), 3),
+        "speed_up_of_the_best": round(min(seconds["lm_eval"]) / min(seconds["toolkit"]), 3),
         "different_answers": sum(a != b for a, b in zip(given["lm_eval"], given["toolkit"], strict=True)),
     }
 
