@@ -18,7 +18,7 @@ from toolkit.evaluation import evaluate
 from toolkit.evaluation.asking import Choose, Read, Write
 from toolkit.evaluation.bootstrap import resample
 from toolkit.evaluation.making import make_tasks
-from toolkit.evaluation.metrics import AcceptedWords, Accuracy, BitsPerByte, MacroF1, WordPerplexity
+from toolkit.evaluation.metrics import BitsPerByte, MacroF1, WordPerplexity, accepted_words, right_choices
 from toolkit.evaluation.task import Task
 from toolkit.recipe import Recipe, make_recipe, write_recipe
 from toolkit.records import EvaluationRecord
@@ -192,7 +192,7 @@ def test_any_accepted_word_is_right_whatever_its_case() -> None:
     samples = [
         {"hypothesis": answer, "accepted": ["iwak", "ulam"]} for answer in ("Ulam", " iwak.", "manuk", "", "iwak ulam")
     ]
-    assert resample(AcceptedWords(), AcceptedWords().statistics(samples)).value == 40.0
+    assert resample(accepted_words(), accepted_words().statistics(samples)).value == 40.0
 
 
 def test_rows_with_the_same_word_are_one_question_and_loan_words_stay(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_macro_f1_and_accuracy_are_those_of_scikit_learn(seed: int) -> None:
     assert resample(metric, metric.statistics(samples)).value == pytest.approx(
         100 * f1_score(gold, chosen, average="macro"), rel=1e-12
     )
-    assert resample(Accuracy(), Accuracy().statistics(samples)).value == pytest.approx(
+    assert resample(right_choices(), right_choices().statistics(samples)).value == pytest.approx(
         100 * accuracy_score(gold, chosen), rel=1e-12
     )
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.significance import PairedTest
 
+from toolkit.errors import EvaluationError
 from toolkit.evaluation.bootstrap import RESAMPLES, SEED, paired_p_value, resample
+from toolkit.evaluation.lm_eval_functions import corpus_spbleu, spbleu
 from toolkit.evaluation.metrics import Metric, translation_metrics
 
 REFERENCES = [
@@ -80,3 +84,44 @@ def test_resampling_is_seeded(metric: Metric) -> None:
     statistics = metric.statistics(samples(GOOD))
     assert (resample(metric, statistics).draws == resample(metric, statistics).draws).all()
     assert f"|bs:{RESAMPLES}|seed:{SEED}|" in metric.signature
+
+
+@pytest.fixture
+def pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which sacrebleu looks for its SentencePiece models; with one of a few words, as spBLEU's."""
+    import sentencepiece
+
+    (tmp_path / "text.txt").write_text("\n".join(REFERENCES), encoding="utf-8")
+    (tmp_path / "models").mkdir()
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(tmp_path / "text.txt"),
+        model_prefix=str(tmp_path / "models" / "tiny"),
+        vocab_size=90,
+        model_type="bpe",
+        minloglevel=2,
+    )
+    monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_spm.SACREBLEU_DIR", str(tmp_path))
+    return tmp_path / "models"
+
+
+def test_spbleu_is_that_of_sacrebleu_and_of_the_task_file(pieces: Path) -> None:
+    (pieces / "tiny.model").rename(pieces / "flores200sacrebleuspm")
+    metric = next(metric for metric in translation_metrics(spbleu=True) if metric.name == "spBLEU")
+    theirs = BLEU(tokenize="flores200")
+    expected = theirs.corpus_score(GOOD, [REFERENCES], n_bootstrap=RESAMPLES)
+    assert resample(metric, metric.statistics(samples(GOOD))).value == expected.score
+    assert metric.signature == f"{expected.name}|{theirs.get_signature().format()}"
+    assert "|tok:flores200|" in metric.signature
+    pairs = [spbleu(references=[right], predictions=[said]) for right, said in zip(REFERENCES, GOOD, strict=True)]
+    assert corpus_spbleu(pairs) == expected.score
+    assert expected.score != BLEU().corpus_score(GOOD, [REFERENCES]).score
+
+
+def test_spbleu_without_its_model_is_told(pieces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(url: str, path: str) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_spm.download_file", fail)
+    with pytest.raises(EvaluationError, match="spBLEU needs the SentencePiece model of FLORES-200") as caught:
+        translation_metrics(spbleu=True)
+    assert "leave out `spbleu`" in (caught.value.hint or "")

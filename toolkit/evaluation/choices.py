@@ -7,7 +7,7 @@ from typing import Any
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.asking import Choose
 from toolkit.evaluation.drawing import Draw
-from toolkit.evaluation.metrics import Accuracy, MacroF1
+from toolkit.evaluation.metrics import MacroF1, right_choices
 from toolkit.evaluation.task import Task, name_of_test
 from toolkit.test_sets import MultipleChoiceSet, SentimentSet, letter
 
@@ -44,7 +44,7 @@ def sentiment_task(test_set: SentimentSet, draw: Draw) -> Task:
         shots=test_set.shots,
         seed=draw.seed,
         asks=Choose(),
-        metrics=(MacroF1(tuple(said)), Accuracy()),
+        metrics=(MacroF1(tuple(said)), right_choices()),
     )
 
 
@@ -76,7 +76,7 @@ def multiple_choice_task(test_set: MultipleChoiceSet, draw: Draw) -> Task:
         shots=test_set.shots,
         seed=draw.seed,
         asks=Choose(),
-        metrics=(Accuracy(),),
+        metrics=(right_choices(),),
     )
 
 

@@ -18,7 +18,7 @@ from toolkit.corpus.identifier import Identifier, is_language
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.asking import Write
 from toolkit.evaluation.drawing import Draw
-from toolkit.evaluation.metrics import LanguageConsistency, RightAnswers
+from toolkit.evaluation.metrics import language_consistency, right_answers
 from toolkit.evaluation.task import Group, Task, name_of_test
 from toolkit.languages import get_language
 from toolkit.test_sets import ConsistencySet, letter
@@ -86,8 +86,8 @@ def consistency_task(test_set: ConsistencySet, scenario: str, draw: Draw) -> Tas
         seed=draw.seed,
         asks=Write(draw.template.stop, test_set.max_new_tokens),
         metrics=(
-            LanguageConsistency(language, identifier.signature, _caution(identifier, language, rows.rows)),
-            RightAnswers(test_set.answers_are),
+            language_consistency(language, identifier.signature, _caution(identifier, language, rows.rows)),
+            right_answers(test_set.answers_are),
         ),
         observe=_observer(identifier),
         results_in_lm_eval="consistency",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal, Protocol
@@ -102,7 +102,7 @@ def translation_metrics(*, spbleu: bool = False) -> list[Metric]:
     if spbleu:
         try:
             implementation = BLEU(tokenize="flores200", force=True)
-        except Exception as error:  # the download fails in several ways
+        except (Exception, SystemExit) as error:  # the download fails in several ways, one of which exits
             raise EvaluationError(
                 f"spBLEU needs the SentencePiece model of FLORES-200, which could not be fetched: {error}",
                 "run it once where there is a network (sacrebleu keeps the model), or leave out `spbleu`",
@@ -112,42 +112,72 @@ def translation_metrics(*, spbleu: bool = False) -> list[Metric]:
 
 
 @dataclass(frozen=True)
-class AcceptedWords:
-    """Share of answers that are one of the sample's `accepted` words, in percent."""
+class Share:
+    """Share of samples that pass, in percent."""
 
-    name = "accuracy"
+    name: str
+    rule: str  # what passes, as the signature says it
+    passes: Callable[[Sample], float]  # 1 or 0
+    in_lm_eval: tuple[str, ...]
+    caution: str | None = None  # why not to rely on it
     lower_is_better = False
-    in_lm_eval = ("is_accepted", "mean")
 
     @property
     def signature(self) -> str:
-        return f"accuracy|any of the accepted words|case:folded|lm-eval:{version('lm-eval')}|{RESAMPLED}"
+        return f"{self.name.replace(' ', '_')}|{self.rule}|lm-eval:{version('lm-eval')}|{RESAMPLED}"
 
     def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
-        right = [max(is_accepted([word], [each["hypothesis"]]) for word in each["accepted"]) for each in samples]
-        return _with_ones(right)
+        return _with_ones([float(self.passes(sample)) for sample in samples])
 
     def score(self, sums: Sequence[float]) -> float:
         return 100 * sums[0] / sums[1]
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """Share of samples whose `chosen` option is the `gold` one, in percent."""
+def accepted_words() -> Share:
+    """Answers that are one of the sample's `accepted` words."""
 
-    name = "accuracy"
-    lower_is_better = False
-    in_lm_eval = ("acc", "mean")
+    def passes(sample: Sample) -> float:
+        return max(is_accepted([word], [sample["hypothesis"]]) for word in sample["accepted"])
 
-    @property
-    def signature(self) -> str:
-        return f"accuracy|likeliest choice|lm-eval:{version('lm-eval')}|{RESAMPLED}"
+    return Share("accuracy", "any of the accepted words|case:folded", passes, ("is_accepted", "mean"))
 
-    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
-        return _with_ones([float(sample["chosen"] == sample["gold"]) for sample in samples])
 
-    def score(self, sums: Sequence[float]) -> float:
-        return 100 * sums[0] / sums[1]
+def right_choices() -> Share:
+    """Samples whose `chosen` option is the `gold` one."""
+    return Share("accuracy", "likeliest choice", lambda sample: sample["chosen"] == sample["gold"], ("acc", "mean"))
+
+
+def language_consistency(language: str, identifier: str, caution: str | None) -> Share:
+    """Answers whose `identified` language has one of the sample's `codes` (LinguaMap, arXiv 2601.20009).
+
+    An answer without letters, or in which the identifier knows nothing, is in no language.
+
+    Args:
+        language: the one asked for.
+        identifier: its signature.
+    """
+    return Share(
+        "language consistency",
+        f"{language}|id:{identifier}|chars:{MAX_CHARACTERS}|undecided:inconsistent|script:any",
+        lambda sample: is_language(sample["identified"], sample["codes"]),
+        ("language_consistency", "mean"),
+        caution,
+    )
+
+
+def right_answers(answers_are: Literal["number", "text", "letter"]) -> Share:
+    """Free answers that hold what is right, in whatever language they are."""
+    rule = {
+        "number": "last number equals",
+        "text": "holds an accepted text of either language|norm:squad",
+        "letter": "first letter standing alone equals",
+    }[answers_are]
+    return Share(
+        "accuracy",
+        rule,
+        lambda sample: is_right(answers_are, sample["accepted"], sample["hypothesis"]),
+        ("accuracy", "mean"),
+    )
 
 
 @dataclass(frozen=True)
@@ -233,57 +263,6 @@ class MeanOfSamples:
 
     def score(self, sums: Sequence[float]) -> float:
         return sums[0] / sums[1]
-
-
-@dataclass(frozen=True)
-class LanguageConsistency:
-    """Share of answers whose `identified` language has one of the sample's `codes`, in percent (LinguaMap).
-
-    An answer without letters, or in which the identifier knows nothing, is in no language.
-    """
-
-    language: str  # the one asked for
-    identifier: str  # its signature
-    caution: str | None = None
-    name = "language consistency"
-    lower_is_better = False
-    in_lm_eval = ("language_consistency", "mean")
-
-    @property
-    def signature(self) -> str:
-        rules = f"id:{self.identifier}|chars:{MAX_CHARACTERS}|undecided:inconsistent|script:any"
-        return f"language_consistency|{self.language}|{rules}|lm-eval:{version('lm-eval')}|{RESAMPLED}"
-
-    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
-        return _with_ones([float(is_language(each["identified"], each["codes"])) for each in samples])
-
-    def score(self, sums: Sequence[float]) -> float:
-        return 100 * sums[0] / sums[1]
-
-
-@dataclass(frozen=True)
-class RightAnswers:
-    """Share of free answers that hold what is right, in percent; in whatever language they are."""
-
-    answers_are: Literal["number", "text", "letter"]
-    name = "accuracy"
-    lower_is_better = False
-    in_lm_eval = ("accuracy", "mean")
-
-    @property
-    def signature(self) -> str:
-        rule = {
-            "number": "last number equals",
-            "text": "holds an accepted text of either language|norm:squad",
-            "letter": "first letter standing alone equals",
-        }[self.answers_are]
-        return f"accuracy|{rule}|lm-eval:{version('lm-eval')}|{RESAMPLED}"
-
-    def statistics(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
-        return _with_ones([is_right(self.answers_are, each["accepted"], each["hypothesis"]) for each in samples])
-
-    def score(self, sums: Sequence[float]) -> float:
-        return 100 * sums[0] / sums[1]
 
 
 def _with_ones(values: Sequence[float]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.errors import EvaluationError
 from toolkit.evaluation.asking import Write
 from toolkit.evaluation.drawing import Draw
-from toolkit.evaluation.metrics import AcceptedWords
+from toolkit.evaluation.metrics import accepted_words
 from toolkit.evaluation.task import Task, name_of_test
 from toolkit.languages import Direction, Language, get_language, parse_direction
 from toolkit.test_sets import WordsSet
@@ -66,7 +66,7 @@ def words_task(test_set: WordsSet, text: str, draw: Draw) -> Task:
         shots=test_set.shots,
         seed=draw.seed,
         asks=Write('"', test_set.max_new_tokens, target="accepted"),
-        metrics=(AcceptedWords(),),
+        metrics=(accepted_words(),),
     )
 
 
