@@ -10,8 +10,8 @@ import pytest
 
 from toolkit.analysis import PointRecord, SweepRecord, style
 from toolkit.analysis.figures import draw_layers, draw_scores
-from toolkit.analysis.scores import Mark, Panel, as_csv
-from toolkit.records import BaseInfo, SelectionInfo
+from toolkit.analysis.scores import Mark, Panel, _Gathered, _panel, as_csv
+from toolkit.records import BaseInfo, Score, SelectionInfo
 
 BASE = BaseInfo(id="tiny", architecture="LlamaForCausalLM", dtype="BF16", n_layers=8, n_weights=1, size_bytes=2)
 SIGNATURE = "nrefs:1|case:mixed|version:2.5.1"
@@ -186,3 +186,17 @@ def contrast(one: str, other: str) -> float:
 
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_test_sets_of_other_kinds_have_panels_of_their_own(tmp_path: Path) -> None:
+    from toolkit.evaluation import Row
+
+    def row(kind: str, metric: str, value: float, *, lower: bool = False) -> Row:
+        scores = {"adapted": Score(metric=metric, value=value, low=value - 1, high=value + 1, signature="s")}
+        return Row("NusaX", "jav", "target", metric, 400, 3, "s", "0" * 64, kind, 1, lower, scores)  # type: ignore[arg-type]
+
+    found = {("cogsym", 2): _Gathered({0: row("sentiment", "macro-F1", 40.0).scores["adapted"]})}
+    sentiment = _panel(row("sentiment", "macro-F1", 40.0), found, record("positions").points)
+    text = _panel(row("perplexity", "bits per byte", 2.5, lower=True), found, record("positions").points)
+    assert (sentiment.title, sentiment.metric) == ("jav sentiment", "macro-F1")
+    assert (text.title, text.metric) == ("jav perplexity", "bits per byte (lower is better)")

@@ -43,7 +43,7 @@ class Panel:
     """What is drawn in one place: every series of one test set, in one direction, by one metric."""
 
     dataset: str
-    direction: str
+    direction: str  # or the language and what was asked, where that is not translation
     role: Literal["target", "known"]
     metric: str
     n: int
@@ -97,7 +97,7 @@ def read_panels(folder: SweepFolder, record: SweepRecord) -> list[Panel]:
             for row in comparison_table(records):
                 if ADAPTED not in row.scores:
                     continue
-                key = (row.dataset, row.direction, row.metric, row.signature, row.data_fingerprint, str(row.shots))
+                key = (row.dataset, row.what, row.metric, row.signature, row.data_fingerprint, str(row.shots))
                 rows.setdefault(key, row)
                 place = gathered.setdefault(key, {}).setdefault((point.series, x), _Gathered())
                 place.scores[point.seed] = row.scores[ADAPTED]
@@ -138,9 +138,9 @@ def _panel(row: Row, gathered: dict[tuple[str, int | None], _Gathered], points: 
     base = row.scores.get(BASE)
     return Panel(
         row.dataset,
-        row.direction,
+        row.what,
         row.role,
-        row.metric,
+        f"{row.metric} (lower is better)" if row.lower_is_better else row.metric,
         row.n,
         row.shots,
         row.signature,
