@@ -50,7 +50,7 @@ def prepare(
     """
     from toolkit.delta import read_base_info
     from toolkit.pretrained import resolve_base
-    from toolkit.selection import looks_at, read_layout, resolve_selection
+    from toolkit.selection import looks_at, read_layout, resolve_recipe
     from toolkit.training import mix, preflight, wait_for_all
 
     if not resume:
@@ -65,15 +65,7 @@ def prepare(
     if resume and run.selection.is_file():
         selection = run.read_selection()
     else:
-        selection = resolve_selection(
-            recipe.select,
-            layout,
-            embeddings=recipe.embeddings,
-            head=recipe.head,
-            final_norm=recipe.final_norm,
-            seed=recipe.seed,
-            evidence=evidence_of(recipe, base, mixture, report=report),
-        )
+        selection = resolve_recipe(recipe, layout, evidence_of(recipe, base, mixture, report=report))
     preflight(recipe, selection, layout)
     wait_for_all()  # before the first of several processes writes into the folder that the others look at
     return Plan(recipe, run, base, base_info, selection, mixture)

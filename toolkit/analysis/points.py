@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from toolkit.errors import CogsymError, RecipeError, SelectionError
 from toolkit.recipe import Recipe, make_recipe
 from toolkit.records import SelectionInfo
-from toolkit.selection import ModelLayout, looks_at, resolve_selection
+from toolkit.selection import ModelLayout, looks_at, resolve_recipe
 from toolkit.selection.budget import layers_for
 from toolkit.selection.methods import POSITIONS, RANKED, parse
 
@@ -107,14 +107,7 @@ def selection_of(point: Point, layout: ModelLayout) -> SelectionInfo | None:
     recipe = point.recipe
     if looks_at(recipe.select, layout) is not None:
         return None
-    return resolve_selection(
-        recipe.select,
-        layout,
-        embeddings=recipe.embeddings,
-        head=recipe.head,
-        final_norm=recipe.final_norm,
-        seed=recipe.seed,
-    )
+    return resolve_recipe(recipe, layout)
 
 
 def _check(point: Point, layout: ModelLayout) -> None:

@@ -37,7 +37,7 @@ def plan(
     quiet_libraries()
     from toolkit.errors import SelectionError
     from toolkit.pretrained import resolve_config
-    from toolkit.selection import looks_at, read_layout, resolve_selection
+    from toolkit.selection import looks_at, read_layout, resolve_recipe
     from toolkit.training import refuse_what_cannot_fit, requirements
 
     chosen = read_chosen_recipe(recipe, {"select": select, "base": base})
@@ -49,9 +49,7 @@ def plan(
             "plan with a selection by position of the same size, e.g. --select cogsym:25% (of neurons: final:1); "
             "`cogsym train` checks the real one before it starts",
         )
-    selection = resolve_selection(
-        chosen.select, layout, embeddings=chosen.embeddings, head=chosen.head, final_norm=chosen.final_norm
-    )
+    selection = resolve_recipe(chosen, layout)
     needs = requirements(
         chosen, config, layout, selection, out=to, card_bytes=None if card is None else round(card * 2**30)
     )

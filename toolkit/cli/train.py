@@ -210,19 +210,12 @@ def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
     from toolkit.cli.select import print_selection
     from toolkit.pretrained import resolve_config
     from toolkit.recipe import local_files
-    from toolkit.selection import looks_at, read_layout, resolve_selection
+    from toolkit.selection import looks_at, read_layout, resolve_recipe
 
     layout = read_layout(resolve_config(recipe.base, recipe.base_revision))
     selection = None
     if looks_at(recipe.select, layout) is None:  # others need more than a plan: the base's weights, or the data
-        selection = resolve_selection(
-            recipe.select,
-            layout,
-            embeddings=recipe.embeddings,
-            head=recipe.head,
-            final_norm=recipe.final_norm,
-            seed=recipe.seed,
-        )
+        selection = resolve_recipe(recipe, layout)
     files = {str(path): path.is_file() for path in local_files(recipe)}
     if as_json:
         planned = selection.model_dump(mode="json") if selection else None

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
 from toolkit.selection.choice import Choice
 from toolkit.selection.evidence import Evidence
 from toolkit.selection.feed_forward import feed_forwards
 from toolkit.selection.layout import ModelLayout
 from toolkit.selection.methods import choose, parse
+
+
+def resolve_recipe(recipe: Recipe, layout: ModelLayout, evidence: Evidence | None = None) -> SelectionInfo:
+    """Which parameters a recipe trains in this model; see `resolve_selection`."""
+    return resolve_selection(
+        recipe.select,
+        layout,
+        embeddings=recipe.embeddings,
+        head=recipe.head,
+        final_norm=recipe.final_norm,
+        seed=recipe.seed,
+        evidence=evidence,
+    )
 
 
 def resolve_selection(

@@ -187,14 +187,12 @@ def _remedies(
     recipe: Recipe, base: Path, layout: ModelLayout, selection: SelectionInfo, *, on_gpu: bool, free: int
 ) -> Iterator[str]:
     """Changes of the recipe that make it fit: each one alone, else as many as it takes, the cheapest first."""
-    from toolkit.selection import resolve_selection
+    from toolkit.selection import resolve_recipe
 
     def needed(chosen: Recipe) -> int:
         picked = selection
         if chosen.select != recipe.select:
-            picked = resolve_selection(
-                chosen.select, layout, embeddings=chosen.embeddings, head=chosen.head, final_norm=chosen.final_norm
-            )
+            picked = resolve_recipe(chosen, layout)
         setup = setup_of(chosen, layout, picked, on_gpu=on_gpu)
         return _needed(_memory(chosen, base, layout, picked, setup), on_gpu)
 
