@@ -220,7 +220,7 @@ def task_of(record: EvaluationRecord) -> tuple[object, ...]:
 
 
 def _score_rows(evaluations: list[EvaluationRecord]) -> tuple[ScoreRow, ...]:
-    """Rows in the order of the records, directions of the new language first, each with every model measured on it."""
+    """Rows with every model measured on them: the new language first, translation before the rest, else as recorded."""
     groups: dict[tuple[object, ...], list[EvaluationRecord]] = {}
     for record in evaluations:
         groups.setdefault(task_of(record), []).append(record)
@@ -228,7 +228,7 @@ def _score_rows(evaluations: list[EvaluationRecord]) -> tuple[ScoreRow, ...]:
     for records in groups.values():
         metrics = dict.fromkeys(score.metric for record in records for score in record.scores)
         rows += [_score_row(records, metric) for metric in metrics]
-    return tuple(sorted(rows, key=lambda row: row.role != "target"))
+    return tuple(sorted(rows, key=lambda row: (row.role != "target", row.kind != "translation")))
 
 
 def _score_row(records: list[EvaluationRecord], metric: str) -> ScoreRow:

@@ -83,5 +83,8 @@ def score(measured: Measurement | None, decimals: int) -> Markup:
 
 
 def difference(row: ScoreRow) -> Markup:
-    """Adapted minus base with its sign."""
-    return Markup("–" if row.difference is None else f"{row.difference:+.{row.decimals}f}".replace("-", "−"))
+    """Adapted minus base with its sign; `~` before what may be chance."""
+    if row.difference is None:
+        return Markup("–")
+    mark = "\\~" if row.change == "same" else ""  # plain, it would strike text out
+    return Markup(f"{mark}{row.difference:+.{row.decimals}f}".replace("-", "−"))

@@ -76,6 +76,14 @@ def read_runs(runs: Sequence[Path]) -> list[EvaluationRecord]:
     return records
 
 
+def _by_test_set(rows: Sequence[Row]) -> dict[tuple[str, int, int, int], list[Row]]:
+    """The rows of each test set with its size, worked examples and draws of them, in the order of the rows."""
+    groups: dict[tuple[str, int, int, int], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.dataset, row.n, row.shots, row.draws), []).append(row)
+    return groups
+
+
 def _against(rows: Sequence[Row]) -> list[str]:
     """How far runs differ from each other, where an evaluation has compared them."""
     from toolkit.evaluation.table import SIGNIFICANT
@@ -94,22 +102,19 @@ def print_table(records: Sequence[EvaluationRecord]) -> None:
     from toolkit.evaluation.table import cells, comparison_table
 
     rows = comparison_table(records)
-    heading, lines = cells(rows)
-    shared = {(row.dataset, row.n, row.shots, row.draws) for row in rows}
-    first = 0
-    if len(shared) == 1:  # said once, above the table, which then fits a narrow terminal
-        ((dataset, n, shots, draws),) = shared
+    for (dataset, n, shots, draws), group in _by_test_set(rows).items():
         examples = f", {shots} worked examples in each prompt" if shots else ""
         examples += f", mean of {draws} draws of them" if draws > 1 else ""
-        out.print(f"{dataset}: {n:,} sentences{examples}", markup=False)
-        first = 2
-    printed = Table(box=None, header_style="bold")
-    for title in heading[first:]:
-        text = title in ("test set", "what", "metric")
-        printed.add_column(title, justify="left" if text else "right", no_wrap=title != "test set")
-    for line in lines:
-        printed.add_row(*map(escape, line[first:]))
-    out.print(printed)
+        rows_or_sentences = "sentences" if all(row.kind == "translation" for row in group) else "rows"
+        out.print(f"{dataset}: {n:,} {rows_or_sentences}{examples}", markup=False)
+        heading, lines = cells(group)
+        printed = Table(box=None, header_style="bold")
+        for title in heading[2:]:  # test set and size are said above, so that the table fits a narrow terminal
+            printed.add_column(title, justify="left" if title in ("what", "metric") else "right", no_wrap=True)
+        for line in lines:
+            printed.add_row(*map(escape, line[2:]))
+        out.print(printed)
+        out.print()
     out.print(
         "[a, b]: 95% bootstrap interval; ~: may be noise (paired bootstrap, p >= 0.05)", style="dim", markup=False
     )

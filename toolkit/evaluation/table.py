@@ -57,7 +57,9 @@ class Row:
 
 
 def comparison_table(records: Iterable[EvaluationRecord]) -> list[Row]:
-    """Records of the same sentences, prompt and metric side by side; target directions first.
+    """Records of the same sentences, prompt and metric side by side.
+
+    The learnt language comes first, and translation before the rest.
 
     Raises:
         EvaluationError: if two records give the same model different scores on the same thing.
@@ -98,7 +100,7 @@ def comparison_table(records: Iterable[EvaluationRecord]) -> list[Row]:
                     f"and {score.value:.2f}",
                     "these runs stand on different bases or versions; evaluate both with --again",
                 )
-    return sorted(rows.values(), key=lambda row: row.role == "known")
+    return sorted(rows.values(), key=lambda row: (row.role == "known", row.kind != "translation"))
 
 
 def models_of(rows: Iterable[Row]) -> list[str]:
