@@ -24,6 +24,7 @@ from toolkit.translator import STREAM_SENTENCES, Alternatives, Translator
 log = logging.getLogger("cogsym.page")
 
 ALTERNATIVES = 4  # of each sentence
+MAX_NAMES = 3  # of a language, where it is chosen
 
 
 @dataclass(frozen=True)
@@ -243,11 +244,12 @@ def open_catalogue(settings: Settings, device: Device | None = None) -> Catalogu
 def label(language: Language) -> str:
     """`Basa Jawa · Javanese · Ngoko · jav`: what the choice shows, and what typing into it searches.
 
-    Each name is there with and without its accents, unless another one holds it already.
+    Each name is there with and without its accents, unless another one holds it already; of the aliases one, because
+    a phone is narrow.
     """
     names = [language.names.own]
     for name in (language.names.english, *language.names.aliases):
-        if name.casefold() not in " · ".join(names).casefold():
+        if name.casefold() not in " · ".join(names).casefold() and len(names) < MAX_NAMES:
             names.append(name)
     for name in tuple(names):
         plain = _without_accents(name)
