@@ -237,6 +237,7 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(run: RunFolder) -> N
     with pytest.raises(KeyboardInterrupt):
         evaluate(run, report=interrupt)
     assert len(run.read_evaluations()) == 4
+    assert all(record.scores for record in run.read_evaluations())
     steps: list[EvaluationStep] = []
     records = evaluate(run, report=steps.append)
     assert len(records) == 6

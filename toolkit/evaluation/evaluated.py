@@ -8,7 +8,6 @@ from typing import Any
 
 from toolkit.environment import package_versions
 from toolkit.errors import CardError, EvaluationError
-from toolkit.evaluation.asking import Write
 from toolkit.evaluation.comet.languages import is_supported
 from toolkit.evaluation.metrics import MeanOfSamples, Sample
 from toolkit.evaluation.samples import Answer, read_samples, write_samples
@@ -41,15 +40,10 @@ class Evaluated:
         record = self._record(model, task)
         if record is None or task.seed not in record.seeds:
             return None
-        decoding = record.decoding
-        answers_end_alike = not isinstance(task.asks, Write) or (
-            (decoding.get("stop"), decoding.get("max_new_tokens")) == (task.asks.stop, task.asks.max_new_tokens)
-        )
         same = (
             record.prompts_sha256[record.seeds.index(task.seed)] == task.prompts_sha256
             and record.data_fingerprint == task.fingerprint
             and (record.shots, record.prompt) == (task.shots, task.wording)
-            and answers_end_alike
             and record.base_fingerprint == self.config.base_fingerprint
             and record.delta_sha256 == self._delta_of(model)
         )

@@ -189,6 +189,8 @@ class _Models:
                 answers = answerer.answer(task, progress.of(name, task))
                 facts = {"decoding": answerer.decoding(task), "seconds": time.perf_counter() - start}
                 evaluated.keep(name, draws, task, answers, facts)
+            if task is draws[-1]:  # now, so that an interrupted evaluation leaves scores of what it finished
+                evaluated.score(name, draws)
 
     def _load(self) -> tuple[Any, Any, LanguageSwitcher]:
         if self._loaded is None:

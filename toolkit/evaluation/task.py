@@ -68,7 +68,7 @@ class Task:
 
     @property
     def prompts_sha256(self) -> str:
-        """sha256 over all that is shown to the model: wording and worked examples too."""
+        """sha256 over all that is shown to the model, wording and worked examples too, and how its answer ends."""
         digest = hashlib.sha256(json.dumps(self.asks.config, sort_keys=True).encode())
         for row in self.rows:
             digest.update(json.dumps([row["prompt"], row.get("choices")], ensure_ascii=False).encode())
