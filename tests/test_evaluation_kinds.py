@@ -347,8 +347,9 @@ def test_only_the_tasks_asked_for_are_made(tmp_path: Path) -> None:
         "exam_multiple_choice_jav",
         "plain_perplexity_eng",
     ]
-    with pytest.raises(EvaluationError, match="no task here is called wrods"):
+    with pytest.raises(EvaluationError, match="no task here is called wrods") as caught:
         made(recipe, only=["wrods"])
+    assert "senti_sentiment_jav" in (caught.value.hint or "")
 
 
 def test_repeats_draw_other_examples_and_count_as_their_mean(tiny_base: Path, tmp_path: Path) -> None:

@@ -67,16 +67,19 @@ def make_tasks(
         )
     template = get_template(prompt)
     draws = [Draw(language, template, limit, seed + number, identifier) for number in range(repeats)]
-    made = []
+    made, names = [], []
     for test_set, caution in zip_longest(tests, cautions):
         for direction in _directions(test_set, language):
             first = _task(test_set, direction, draws[0])
+            names.append(first.test)
             if not only or any(pattern == first.kind or fnmatchcase(first.name, pattern) for pattern in only):
                 further = draws[1:] if test_set.shots else []
                 draws_of_it = (first, *(_task(test_set, direction, draw) for draw in further))
                 made.append(tuple(replace(task, caution=caution) for task in draws_of_it))
     if not made:
-        raise EvaluationError(f"no task here is called {' or '.join(only)}", "`--tasks` takes kinds and names of tasks")
+        raise EvaluationError(
+            f"no task here is called {' or '.join(only)}", f"there are {', '.join(names)}; or name a kind, as in words"
+        )
     return made
 
 
