@@ -40,6 +40,7 @@ class Measurement(Record):
 
 KIND_NAMES: dict[TaskKind, str] = {
     "translation": "translation",
+    "likelihood": "likelihood of translations",
     "words": "words",
     "sentiment": "sentiment",
     "multiple_choice": "questions with options",

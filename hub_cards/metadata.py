@@ -41,6 +41,7 @@ _HUB_METRICS = {
 }
 _HUB_TASKS: dict[TaskKind, str] = {
     "translation": "translation",
+    "likelihood": "translation",
     "words": "translation",
     "sentiment": "text-classification",
     "multiple_choice": "multiple-choice",

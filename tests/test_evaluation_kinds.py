@@ -23,7 +23,7 @@ from toolkit.evaluation.task import Task
 from toolkit.recipe import Recipe, make_recipe, write_recipe
 from toolkit.records import EvaluationRecord
 from toolkit.run_folder import RunFolder
-from toolkit.tokens import plain_ids
+from toolkit.tokens import plain_ids, prompt_ids
 
 WORDS = (
     "eng\tjav\nbird\tmanuk\nfish\tiwak | ulam\nhouse | home\tomah\ntree\twit\nriver\tkali\nstone\twatu\nroad\tdalan\n"
@@ -41,8 +41,9 @@ QUESTIONS = [
     {"question": "Which one is hard?", "options": ["a. stone", "b. river", "c. bird"], "answer": "A"},
     {"question": "Which one grows?", "options": ["a. road", "b. house", "c. tree"], "answer": "c"},
 ]
+PAIRS = "eng\tjav\nthe bird is old\tmanuk iku tuwa\nthe stone is near\twatu iku cedhak\n"
 TEXT = "the bird is near the old tree\nthe fish is near the stone\n\nthe house is near the river 12\n\n" * 3
-KINDS = ("words", "sentiment", "multiple_choice", "perplexity")
+KINDS = ("likelihood", "words", "sentiment", "multiple_choice", "perplexity")
 
 
 def test_sets(folder: Path) -> list[dict[str, Any]]:
@@ -54,7 +55,9 @@ def test_sets(folder: Path) -> list[dict[str, Any]]:
     (folder / "exam.json").write_text(json.dumps(QUESTIONS[:2]), encoding="utf-8")
     (folder / "exam-dev.json").write_text(json.dumps(QUESTIONS[2:]), encoding="utf-8")
     (folder / "plain.txt").write_text(TEXT, encoding="utf-8")
+    (folder / "pairs.tsv").write_text(PAIRS, encoding="utf-8")
     return [
+        {"kind": "likelihood", "path": str(folder / "pairs.tsv"), "directions": ["eng>jav"]},
         {"kind": "words", "path": str(folder / "words.tsv"), "directions": ["eng>jav", "jav>eng"], "shots": 2},
         {"kind": "sentiment", "path": str(folder / "senti.csv"), "shots_path": str(folder / "senti-train.csv")},
         {
@@ -99,6 +102,7 @@ def test_every_kind_is_scored_for_base_and_adapted(finished: tuple[RunFolder, li
     assert [(record.kind, record.direction, record.role, record.model) for record in records] == [
         (kind, direction, role, model)
         for kind, direction, role in (
+            ("likelihood", "eng>jav", "target"),
             ("words", "eng>jav", "target"),
             ("words", "jav>eng", "target"),
             ("sentiment", "jav", "target"),
@@ -109,6 +113,7 @@ def test_every_kind_is_scored_for_base_and_adapted(finished: tuple[RunFolder, li
     ]
     metrics = {record.kind: [score.metric for score in record.scores] for record in records}
     assert metrics == {
+        "likelihood": ["bits per byte"],
         "words": ["accuracy"],
         "sentiment": ["macro-F1", "accuracy"],
         "multiple_choice": ["accuracy"],
@@ -119,7 +124,7 @@ def test_every_kind_is_scored_for_base_and_adapted(finished: tuple[RunFolder, li
             assert score.low is not None
             assert score.high is not None
             assert score.low <= score.value <= score.high
-            assert score.lower_is_better == (record.kind == "perplexity")
+            assert score.lower_is_better == (record.kind in ("likelihood", "perplexity"))
             assert (score.p_value is None) == (record.model == "base")
 
 
@@ -155,6 +160,29 @@ def test_lm_eval_alone_gets_the_same_numbers_on_every_kind(
             value = next(theirs[name] for name in names[score.metric] if name in theirs)
             scale = 100 if score.metric in ("accuracy", "macro-F1") else 1
             assert score.value == pytest.approx(scale * value, rel=1e-12), (record.task, score.metric)
+
+
+def test_likelihood_is_that_of_the_reference_after_its_prompt(
+    finished: tuple[RunFolder, list[EvaluationRecord]], tiny_base: Path
+) -> None:
+    run, records = finished
+    record = next(record for record in records if (record.kind, record.model) == ("likelihood", "base"))
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    nats, size = 0.0, 0
+    for line in (run.tasks / f"{record.task}.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        prompt, whole = (prompt_ids(tokenizer, text) for text in (row["prompt"], row["prompt"] + row["text"]))
+        assert row["text"].startswith(" ")
+        assert whole[: len(prompt)] == prompt
+        ids = torch.tensor([whole])
+        labels = torch.tensor([[-100] * len(prompt) + whole[len(prompt) :]])
+        with torch.no_grad():
+            nats += float(model(input_ids=ids, labels=labels).loss) * (len(whole) - len(prompt))
+        size += len(row["text"].encode())
+    score = record.score("bits per byte")
+    assert score is not None
+    assert score.value == pytest.approx(nats / size / math.log(2), rel=1e-5)
 
 
 def test_perplexity_is_that_of_the_models_own_loss(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.errors import CardError
 
-TaskKind = Literal["translation", "words", "sentiment", "multiple_choice", "consistency", "perplexity"]
+TaskKind = Literal["translation", "likelihood", "words", "sentiment", "multiple_choice", "consistency", "perplexity"]
 """What an evaluation task asks of a model."""
 
 Origin = Literal["written", "human translation", "machine translation", "phrasebook"]

@@ -11,7 +11,7 @@ import torch
 from lm_eval.tasks import TaskManager
 
 from toolkit.errors import EvaluationError
-from toolkit.evaluation.asking import Choose, Write
+from toolkit.evaluation.asking import Choose, Expect, Write
 from toolkit.evaluation.lm import EvaluationLM, batch_size_for_text, default_batch_size, quiet_lm_eval
 from toolkit.evaluation.samples import Answer
 from toolkit.evaluation.task import Task
@@ -39,6 +39,9 @@ class Answerer:
         elif isinstance(task.asks, Choose):
             row = max(task.rows, key=lambda row: len(row["prompt"]) + max(map(len, row["choices"])))
             answer, longest = max(self._length(choice) for choice in row["choices"]), self._length(row["prompt"])
+        elif isinstance(task.asks, Expect):
+            row = max(task.rows, key=lambda row: len(row["prompt"]) + len(row["text"]))
+            answer, longest = self._length(row["text"]), self._length(row["prompt"])
         else:  # text is read in windows
             return
         if longest > self._lm.max_length - answer:
@@ -92,6 +95,8 @@ class Answerer:
                 hypothesis = row["choices"][chosen]
                 answers.append({"hypothesis": hypothesis, "chosen": chosen, "loglikelihoods": likelihoods})
             return answers
+        if isinstance(task.asks, Expect):
+            return [{"loglikelihood": float(value)} for value, _ in self._lm.loglikelihood(asked, disable_tqdm=True)]
         return [{"loglikelihood": float(value)} for value in self._lm.loglikelihood_rolling(asked, disable_tqdm=True)]
 
     def batch_size(self, task: Task) -> int:
@@ -101,7 +106,10 @@ class Answerer:
         config, dtype, device = self._model.config, self._model.dtype, self._model.device
         if isinstance(task.asks, Write):
             return default_batch_size(config, dtype, device)
-        texts = (row["prompt"] or row["text"] for row in task.rows)
+        if isinstance(task.asks, Expect):
+            texts = [row["prompt"] + row["text"] for row in task.rows]
+        else:
+            texts = [row["prompt"] or row["text"] for row in task.rows]
         longest = max(map(self._length, sorted(texts, key=len)[-3:]))
         return batch_size_for_text(config, dtype, device, min(longest, self._lm.max_length))
 

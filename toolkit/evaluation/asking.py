@@ -1,4 +1,4 @@
-"""The ways to put a task to a model, in lm-eval's own terms: go on writing, choose, or read."""
+"""The ways to put a task to a model, in lm-eval's own terms: go on writing, choose, read, or expect."""
 
 from __future__ import annotations
 
@@ -67,4 +67,19 @@ class Read:
         return {"strategy": "likelihood, windows of the whole context"}
 
 
-Asking: TypeAlias = Write | Choose | Read
+@dataclass(frozen=True)
+class Expect:
+    """How likely the model finds `text` right after `prompt`; the answer is `loglikelihood`, in nats."""
+
+    model_args: ClassVar[str] = ""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"output_type": "loglikelihood", "doc_to_text": "prompt", "doc_to_target": "text"}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"strategy": "likelihood after the prompt"}
+
+
+Asking: TypeAlias = Write | Choose | Read | Expect

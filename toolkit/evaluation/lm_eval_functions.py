@@ -51,6 +51,11 @@ def corpus_spbleu(pairs: Sequence[tuple[str, str]]) -> float:
     return float(BLEU(tokenize="flores200").corpus_score(predictions, [references]).score)
 
 
+def expected(document: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, tuple[float, int]]:
+    """Log-likelihood of the text after its prompt, and its bytes; lm-eval's `process_results`."""
+    return {"bits_per_byte": (results[0][0], len(document["text"].encode()))}
+
+
 def consistency(document: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Whether an answer is in the language asked for, and whether it is right; lm-eval's `process_results`."""
     answer = results[0].strip()

@@ -11,6 +11,7 @@ from toolkit.errors import EvaluationError
 from toolkit.evaluation.choices import multiple_choice_task, sentiment_task
 from toolkit.evaluation.consistency import consistency_task, scenarios
 from toolkit.evaluation.drawing import Draw
+from toolkit.evaluation.likelihood import likelihood_task
 from toolkit.evaluation.perplexity import perplexity_task
 from toolkit.evaluation.task import Task
 from toolkit.evaluation.translation import translation_task
@@ -18,8 +19,10 @@ from toolkit.evaluation.words import words_task
 from toolkit.prompts import get_template
 from toolkit.test_sets import (
     ConsistencySet,
+    LikelihoodSet,
     MultipleChoiceSet,
     PerplexitySet,
+    SentencePairs,
     SentimentSet,
     TestSet,
     TranslationSet,
@@ -86,13 +89,15 @@ def make_tasks(
 def _directions(test_set: TestSet, learned: str) -> tuple[str, ...]:
     if isinstance(test_set, ConsistencySet):
         return scenarios(test_set, learned)
-    return test_set.directions if isinstance(test_set, TranslationSet | WordsSet) else ("",)
+    return test_set.directions if isinstance(test_set, SentencePairs | WordsSet) else ("",)
 
 
 def _task(test_set: TestSet, direction: str, draw: Draw) -> Task:
     match test_set:
         case TranslationSet():
             return translation_task(test_set, direction, draw)
+        case LikelihoodSet():
+            return likelihood_task(test_set, direction, draw)
         case WordsSet():
             return words_task(test_set, direction, draw)
         case SentimentSet():

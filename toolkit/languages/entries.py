@@ -102,8 +102,8 @@ class DataSet(_Source):
 class EvaluationSet(_Source):
     """A test set; never for training."""
 
-    kind: Literal["translation", "words", "sentiment", "multiple_choice", "consistency", "perplexity"] = Field(
-        description="what is measured; the kinds of test sets in a recipe"
+    kind: Literal["translation", "likelihood", "words", "sentiment", "multiple_choice", "consistency", "perplexity"] = (
+        Field(description="what is measured; the kinds of test sets in a recipe")
     )
     suite: Name | None = Field(default=None, description="the name under which `cogsym evaluate --suite` knows it")
 

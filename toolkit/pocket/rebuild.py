@@ -6,7 +6,7 @@ import math
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ BATCH_SIZE = 32  # examples
 LEARNING_RATE = 5e-3
 WARMUP_SHARE = 0.06
 MONOLINGUAL_SHARE = 0.06  # plain sentences of the two languages, loss on every token
+TOKENIZED = 20_000  # examples that the tokenizer learns from; more change nothing: every word has been seen often
 IGNORED = -100
 SHAPE: dict[str, Any] = {
     "hidden_size": 96,
@@ -76,7 +77,7 @@ def rebuild(
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder)
             examples = training_examples(seed)
-            build_tokenizer(examples, made)
+            build_tokenizer((each.prompt + each.completion for each in examples[:TOKENIZED]), made)
             tokenizer = AutoTokenizer.from_pretrained(made)
             model = new_model(tokenizer, seed)
             losses = pretrain(model, tokenizer, examples, steps=steps, seed=seed, progress=progress)
@@ -105,10 +106,14 @@ def training_examples(seed: int) -> list[Example]:
     return examples
 
 
-def new_model(tokenizer: Any, seed: int) -> LlamaForCausalLM:
-    """The untrained pocket Llama: weights of deviation 1/sqrt(fan in), less where a layer adds to the residual."""
+def new_model(tokenizer: Any, seed: int, shape: Mapping[str, Any] = SHAPE) -> LlamaForCausalLM:
+    """An untrained Llama: weights of deviation 1/sqrt(fan in), less where a layer adds to the residual.
+
+    Args:
+        shape: fields of its config; default the pocket's.
+    """
     config = LlamaConfig(
-        vocab_size=len(tokenizer), bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, **SHAPE
+        vocab_size=len(tokenizer), bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, **shape
     )
     torch.manual_seed(seed)
     model = LlamaForCausalLM(config)

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from toolkit.prompts import Example
-
 PIECES = 1500
-EXAMPLES = 20_000  # more change nothing: every word has been seen often
 SETTINGS = {
     "tokenizer_class": "LlamaTokenizer",
     "bos_token": "<s>",
@@ -27,11 +24,15 @@ SETTINGS = {
 }
 
 
-def build_tokenizer(examples: Sequence[Example], out: Path) -> None:
-    """Train on these examples and write tokenizer.model, tokenizer.json and tokenizer_config.json into `out`."""
+def build_tokenizer(texts: Iterable[str], out: Path, *, pieces: int = PIECES, coverage: float = 1.0) -> None:
+    """Train on these texts and write tokenizer.model, tokenizer.json and tokenizer_config.json into `out`.
+
+    Args:
+        coverage: share of the texts' characters that are pieces themselves; the others are spelled in bytes.
+    """
     from transformers import LlamaTokenizer
 
-    (out / "tokenizer.model").write_bytes(sentencepiece_model(examples))
+    (out / "tokenizer.model").write_bytes(sentencepiece_model(texts, pieces, coverage))
     config = out / "tokenizer_config.json"
     config.write_text(json.dumps(SETTINGS, indent=2) + "\n", encoding="utf-8")
     (out / "tokenizer.json").unlink(missing_ok=True)  # would be read instead of the new tokenizer.model
@@ -39,19 +40,19 @@ def build_tokenizer(examples: Sequence[Example], out: Path) -> None:
     config.write_text(json.dumps(SETTINGS, indent=2) + "\n", encoding="utf-8")  # without this library version's keys
 
 
-def sentencepiece_model(examples: Sequence[Example]) -> bytes:
-    """The serialised SentencePiece model; the same bytes for the same examples."""
+def sentencepiece_model(texts: Iterable[str], pieces: int = PIECES, coverage: float = 1.0) -> bytes:
+    """The serialised SentencePiece model; the same bytes for the same texts."""
     import sentencepiece
     from sentencepiece import sentencepiece_model_pb2
 
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=_lines(examples[:EXAMPLES]),
+        sentence_iterator=_lines(texts),
         model_writer=written,
         model_type="bpe",
-        vocab_size=PIECES,
+        vocab_size=pieces,
         byte_fallback=True,
-        character_coverage=1.0,
+        character_coverage=coverage,
         split_digits=True,
         normalization_rule_name="identity",  # keeps line breaks and double spaces
         remove_extra_whitespaces=False,
@@ -65,9 +66,9 @@ def sentencepiece_model(examples: Sequence[Example]) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def _lines(examples: Sequence[Example]) -> Iterator[str]:
+def _lines(texts: Iterable[str]) -> Iterator[str]:
     """Lines as the model meets them: only the first of a text follows a (dummy) space."""
-    for example in examples:
-        first, *others = (example.prompt + example.completion).split("\n")
+    for text in texts:
+        first, *others = text.split("\n")
         yield " " + first
         yield from others

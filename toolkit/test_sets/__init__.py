@@ -2,8 +2,10 @@
 
 from toolkit.test_sets.kinds import (
     ConsistencySet,
+    LikelihoodSet,
     MultipleChoiceSet,
     PerplexitySet,
+    SentencePairs,
     SentimentSet,
     TestSet,
     TranslationSet,
@@ -14,8 +16,10 @@ from toolkit.test_sets.reading import read_examples, read_rows, sentences
 
 __all__ = [
     "ConsistencySet",
+    "LikelihoodSet",
     "MultipleChoiceSet",
     "PerplexitySet",
+    "SentencePairs",
     "SentimentSet",
     "TestSet",
     "TranslationSet",

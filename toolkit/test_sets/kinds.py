@@ -79,23 +79,37 @@ class _OfOneLanguage(_TestSet):
         return self
 
 
-class TranslationSet(_Directed):
-    """Sentence pairs; scored with chrF++ and BLEU, and with COMET where it is installed."""
+class SentencePairs(_Directed):
+    """Sentences that translate each other, in one table or, on the Hub, in one for each language."""
 
-    kind: Literal["translation"] = "translation"
     configs: dict[str, str] = Field(
         default_factory=dict, description="hub: configuration of each language, where each has its own (FLORES+)"
     )
     joined_by: str = Field(default="id", description="configs: column that is the same for the same sentence")
     text: str = Field(default="text", description="configs: column of the sentence")
-    spbleu: bool = Field(default=False, description="score with spBLEU too; fetches its SentencePiece model once")
-    max_new_tokens: int = Field(default=128, ge=1, description="longest answer, in tokens")
 
     @model_validator(mode="after")
     def _configs_are_for_the_hub(self) -> Self:
         if self.configs and (self.hub is None or self.config is not None or self.columns):
             raise ValueError("`configs` are for a data set on the Hub, instead of `config` and `columns`")
         return self
+
+
+class TranslationSet(SentencePairs):
+    """Sentence pairs; scored with chrF++ and BLEU, and with COMET where it is installed."""
+
+    kind: Literal["translation"] = "translation"
+    spbleu: bool = Field(default=False, description="score with spBLEU too; fetches its SentencePiece model once")
+    max_new_tokens: int = Field(default=128, ge=1, description="longest answer, in tokens")
+
+
+class LikelihoodSet(SentencePairs):
+    """Sentence pairs; scored by how well the model expects the given translation, without writing one itself.
+
+    It moves long before translations become readable, and varies less than they do.
+    """
+
+    kind: Literal["likelihood"]
 
 
 class WordsSet(_Directed):
@@ -229,6 +243,7 @@ def _kind_of(value: Any) -> str:
 
 TestSet: TypeAlias = Annotated[
     Annotated[TranslationSet, Tag("translation")]
+    | Annotated[LikelihoodSet, Tag("likelihood")]
     | Annotated[WordsSet, Tag("words")]
     | Annotated[SentimentSet, Tag("sentiment")]
     | Annotated[MultipleChoiceSet, Tag("multiple_choice")]
@@ -238,6 +253,7 @@ TestSet: TypeAlias = Annotated[
 ]
 KINDS: dict[str, type[_TestSet]] = {
     "translation": TranslationSet,
+    "likelihood": LikelihoodSet,
     "words": WordsSet,
     "sentiment": SentimentSet,
     "multiple_choice": MultipleChoiceSet,

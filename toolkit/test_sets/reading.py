@@ -17,9 +17,9 @@ from toolkit.test_sets.kinds import (
     ConsistencySet,
     MultipleChoiceSet,
     PerplexitySet,
+    SentencePairs,
     SentimentSet,
     TestSet,
-    TranslationSet,
     WordsSet,
 )
 from toolkit.test_sets.options import read_options, right_option
@@ -28,12 +28,13 @@ from toolkit.test_sets.options import read_options, right_option
 def read_rows(test_set: TestSet, direction: str | None = None) -> Rows:
     """What is scored, cleaned, with the keys of its kind.
 
-    translation, words: the text under each language's code. sentiment: `text`, `label`. multiple_choice: `passage`
-    (may be empty), `question`, `options` (a tuple), `answer` (an index into it). consistency: `question`, `passage`,
-    `options`, the same with `english_` in front (empty where there are none), `answers` (a tuple). perplexity: `text`.
+    translation, likelihood, words: the text under each language's code. sentiment: `text`, `label`. multiple_choice:
+    `passage` (may be empty), `question`, `options` (a tuple), `answer` (an index into it). consistency: `question`,
+    `passage`, `options`, the same with `english_` in front (empty where there are none), `answers` (a tuple).
+    perplexity: `text`.
 
     Args:
-        direction: of translation and words, e.g. `eng>jav`.
+        direction: of those with directions, e.g. `eng>jav`.
 
     Raises:
         CorpusError, HubError: if the place cannot be read, lacks a column, or has a row that cannot be scored.
@@ -49,7 +50,7 @@ def read_examples(test_set: TestSet, direction: str | None = None) -> Rows | Non
 
 def sentences(test_set: TestSet) -> Iterator[str]:
     """Every text of a test set that must not be trained on; short answers and options are none."""
-    if isinstance(test_set, TranslationSet | WordsSet):
+    if isinstance(test_set, SentencePairs | WordsSet):
         languages = sorted({code for text in test_set.directions for code in text.split(">")})
         rows = collect(_open(test_set, test_set, languages), pairs_form(test_set.where, languages, test_set.columns))
         yield from (text for row in rows.rows for text in row.values())
@@ -74,7 +75,7 @@ def _read(test_set: TestSet, place: Place, direction: str | None) -> Rows:
 
 
 def _open(test_set: TestSet, place: Place, languages: Sequence[str]) -> Table:
-    if isinstance(test_set, TranslationSet) and test_set.configs and place.hub is not None:
+    if isinstance(test_set, SentencePairs) and test_set.configs and place.hub is not None:
         missing = [language for language in languages if language not in test_set.configs]
         if missing:
             raise CorpusError(f"{place.where}: no configuration is named for {missing[0]}", "add it under `configs:`")
@@ -86,7 +87,7 @@ def _open(test_set: TestSet, place: Place, languages: Sequence[str]) -> Table:
 
 
 def _form(test_set: TestSet, place: Place, direction: str | None) -> Form:
-    if isinstance(test_set, TranslationSet | WordsSet):
+    if isinstance(test_set, SentencePairs | WordsSet):
         parsed = parse_direction(direction or "")
         both, same = (parsed.source, parsed.target), isinstance(test_set, WordsSet)
         return pairs_form(place.where, both, test_set.columns, may_be_same=same)
