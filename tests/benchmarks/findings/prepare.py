@@ -51,9 +51,10 @@ GO_ON = {
     "deu": "Schreibe den Satz, der als nächster kommt.",
     "fra": "Écris la phrase qui vient ensuite.",
     "cmn": "請寫出下一句。",
+    "swh": "Andika sentensi inayofuata.",
 }
 GO_ON_IN = "Write the sentence that comes next. Answer in {language}."
-NAMES = {"eng": "English", "deu": "German", "fra": "French", "cmn": "Chinese"}
+NAMES = {"eng": "English", "deu": "German", "fra": "French", "cmn": "Chinese", "swh": "Swahili"}
 
 Verse = dict[str, str]
 
@@ -70,6 +71,8 @@ def main() -> None:
     write_known(full, data)
     for code, file in NEW.items():
         write_new(code, full if file == "verses_full" else testament, data)
+    write_text("ceb", full, data)
+    write_answers("swh", testament, data)
     write_blocks(data / "books_eng.txt", paragraphs(asked.data / "chilit"))
     write_nusantara(asked.data, data)
     make_start(data, asked.out / "start")
@@ -105,14 +108,9 @@ def write_known(verses: Sequence[Verse], data: Path) -> None:
     write_table(data / "known.tsv", [pair for pair in pairs if fits(pair, LONGEST)])
     continuations: list[dict[str, str]] = []
     for code, column in KNOWN.items():
-        follow = [
-            (one[column], two[column])
-            for one, two in pairwise(train)
-            if _chapter(one) == _chapter(two) and 0 < len(one[column]) <= LONGEST and 0 < len(two[column]) <= LONGEST
-        ]
-        for n, (text, answer) in enumerate(draw.sample(follow, CONTINUATIONS)):
+        for n, (one, two) in enumerate(draw.sample(neighbours(train, column), CONTINUATIONS)):
             wish = GO_ON[code] if n % 2 else GO_ON_IN.format(language=NAMES[code])
-            continuations.append({"instruction": wish, "input": text, "output": answer})
+            continuations.append({"instruction": wish, "input": one[column], "output": two[column]})
     draw.shuffle(continuations)
     write_lines(data / "go_on.jsonl", continuations)
     tests = [{code: verse[column] for code, column in KNOWN.items()} for verse in verses if is_test(verse)]
@@ -128,6 +126,37 @@ def write_new(code: str, verses: Sequence[Verse], data: Path) -> None:
     test = [row for row in rows if is_test(row) and fits(_texts(row), LONGEST_TEST)]
     write_table(data / f"{code}.tsv", map(_texts, draw.sample(learn, min(ROWS_TO_LEARN, len(learn)))))
     write_table(data / f"{code}_test.tsv", map(_texts, draw.sample(test, TEST_ROWS)))
+
+
+def write_text(code: str, verses: Sequence[Verse], data: Path) -> None:
+    """The language alone, chapter by chapter; and tests of it and of known languages, from the same books."""
+    learn, test = [verse for verse in verses if not is_test(verse)], [verse for verse in verses if is_test(verse)]
+    write_blocks(data / f"bible_{code}.txt", chapters(learn, code))
+    for known in (code, "eng", "deu", "fra"):
+        write_blocks(data / f"{known}_text_test.txt", chapters(test, KNOWN.get(known, known)))
+
+
+def write_answers(code: str, verses: Sequence[Verse], data: Path) -> None:
+    """Sentences to go on from in the new language, whichever of instruction and sentence is in English; and a test."""
+    draw, english = random.Random(SEED), "eng_bbe"
+    pairs = [(one, two) for one, two in neighbours(verses, code) if 0 < len(one[english]) <= LONGEST]
+    rows = []
+    for n, (one, two) in enumerate(draw.sample([pair for pair in pairs if not is_test(pair[0])], CONTINUATIONS)):
+        wish = GO_ON[code] if n % 2 else GO_ON_IN.format(language=NAMES[code])
+        rows.append({"instruction": wish, "input": one[code if n % 4 < 2 else english], "output": two[code]})
+    write_lines(data / f"go_on_{code}.jsonl", rows)
+    asked = draw.sample([pair for pair in pairs if is_test(pair[0])], TEST_ROWS // 2)
+    questions = [{"question": one[code], "question_eng": one[english], "answer": two[code]} for one, two in asked]
+    write_lines(data / f"go_on_{code}_test.jsonl", questions)
+
+
+def neighbours(verses: Sequence[Verse], column: str) -> list[tuple[Verse, Verse]]:
+    """Verses that follow each other in a chapter, neither of them long."""
+    return [
+        (one, two)
+        for one, two in pairwise(verses)
+        if _chapter(one) == _chapter(two) and 0 < len(one[column]) <= LONGEST and 0 < len(two[column]) <= LONGEST
+    ]
 
 
 def _texts(row: Verse) -> Verse:
