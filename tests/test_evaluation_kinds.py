@@ -370,6 +370,7 @@ def test_only_the_tasks_asked_for_are_made(tmp_path: Path) -> None:
     words = [draws[0].test for draws in made(recipe, only=["words"])]
     assert words == ["words_words_eng_jav", "words_words_jav_eng"]
     assert [draws[0].test for draws in made(recipe, only=["*_jav", "perplexity"])] == [
+        "pairs_likelihood_eng_jav",
         "words_words_eng_jav",
         "senti_sentiment_jav",
         "exam_multiple_choice_jav",
@@ -382,7 +383,8 @@ def test_only_the_tasks_asked_for_are_made(tmp_path: Path) -> None:
 
 def test_repeats_draw_other_examples_and_count_as_their_mean(tiny_base: Path, tmp_path: Path) -> None:
     run = make_run(tiny_base, tmp_path / "here")
-    _, sentiment, _, plain = test_sets(tmp_path)
+    by_kind = {test["kind"]: test for test in test_sets(tmp_path)}
+    sentiment, plain = by_kind["sentiment"], by_kind["perplexity"]
     write_recipe(recipe_with(tmp_path, sentiment, plain, base=tiny_base), run.recipe, opening="cogsym train")
     records = {(record.kind, record.model): record for record in evaluate(run, repeats=3)}
     record = records["sentiment", "adapted"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -119,17 +118,6 @@ def test_light_imports_load_no_heavy_library(module: str) -> None:
     heavy = "{'torch', 'transformers', 'gradio', 'datasets', 'lm_eval', 'matplotlib'}"
     code = f"import sys, {module}; loaded = {heavy} & set(sys.modules); assert not loaded, loaded"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-
-
-def test_help_is_quick() -> None:
-    # A loose bound for a noisy machine; the target of 0.3 s is measured by hand. Torch alone would take over 1 s.
-    command = [sys.executable, "-c", "from toolkit.cli import main; main(['--help'])"]
-    seconds = []
-    for _ in range(3):
-        started = time.monotonic()
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-        seconds.append(time.monotonic() - started)
-    assert min(seconds) < 1.0
 
 
 def test_every_package_is_in_the_wheel() -> None:
