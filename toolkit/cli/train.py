@@ -180,9 +180,10 @@ def _identification(found: Identification) -> str:
 
 def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> None:
     """Print what training left behind."""
+    ending = "" if training.final_loss_steps is None else f" (mean of the last {training.final_loss_steps})"
     out.print(
         f"trained {training.steps} steps in {training.seconds:.0f} s, loss {training.first_loss:.2f} to "
-        f"{training.final_loss:.2f}"
+        f"{training.final_loss:.2f}{ending}"
     )
     out.print(
         f"delta {plan.run.delta}: {delta.size_bytes / 1e6:,.2f} MB, {delta.bits_per_weight:.2f} bits per weight, "
