@@ -152,15 +152,16 @@ def _check_requirements(plan: Plan, *, force: bool, quiet: bool) -> None:
     """Print what the run needs, and refuse what cannot fit unless forced."""
     from toolkit.cli.plan import print_requirements
     from toolkit.selection import read_layout
-    from toolkit.training import refuse_what_cannot_fit, requirements
+    from toolkit.training import leads, refuse_what_cannot_fit, requirements
 
     needs = requirements(
         plan.recipe,
         plan.base,
         read_layout(plan.base),
-        plan.selection,
+        (plan.selection,),
         out=plan.run.root,
         examples=plan.mixture.examples,
+        measure=leads() and not quiet,
     )
     if not quiet:
         print_requirements(needs)
