@@ -201,7 +201,9 @@ def _layer_activation_bytes(shape: Shape, layout: ModelLayout, selection: Select
             continue
         norms: float = 2 * 4 * shape.width  # inputs of the two norms, in float32
         gates: float = 3 * shape.feed_forward * size  # gate, its activation, up
-        if index in selection.layers:
+        if selection.neurons is not None:
+            norms += shape.width * size * (index in selection.neurons)  # what the rows of gate and up are applied to
+        elif index in selection.layers:
             # What each matrix is multiplied by is kept for its gradient; so is what the norms' weights are.
             norms += 2 * shape.width * (2 * size if setup.trained_bytes == size else setup.trained_bytes + 2.5 * size)
             gates += shape.feed_forward * size
