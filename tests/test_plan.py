@@ -325,7 +325,7 @@ def test_lora_trains_one_end_at_a_time_with_half_of_the_optimiser(layout: ModelL
     ), "adapters train in float32"
     assert apart.memory.gradients == pytest.approx(together.memory.gradients / 2, rel=0.01)
     assert apart.memory.optimizer == pytest.approx(together.memory.optimizer / 2, rel=0.01)
-    assert apart.memory.weights == together.memory.weights, "both adapters are there all the time"
+    assert apart.memory.weights == pytest.approx(together.memory.weights, rel=1e-3), "both adapters are always there"
     assert apart.flops_per_step < together.flops_per_step, "nothing is computed backwards below the rear"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,8 +112,11 @@ def _train_on(place: str, recipe: Recipe, target: str | None, *, dry_run: bool, 
 
 
 def train_with_bar(plan: Plan, work: Any, **options: Any) -> tuple[TrainingRecord, DeltaInfo]:
-    """Run `train_delta` under a progress bar with loss, speed and time left."""
-    with steps_progress() as progress:
+    """Run `train_delta` under a progress bar with loss, speed and time left.
+
+    What libraries print meanwhile (trackio says where its dashboard is) goes to stderr: stdout is for results.
+    """
+    with redirect_stdout(sys.stderr), steps_progress() as progress:
         task = progress.add_task(f"training {plan.recipe.select}", total=None, note="")
 
         def report(step: Any) -> None:
