@@ -51,8 +51,8 @@ class Evaluated:
 
     def draws_from(self, seed: int) -> int:
         """The most draws of worked examples, counted on from this seed, that any record is about."""
-        found = [EvaluationRecord.read(path).seeds for path in self.run.evaluation_records.glob("*.json")]
-        return max((len(seeds) for seeds in found if seeds[:1] == (seed,)), default=0)
+        found = [_read(path) for path in self.run.evaluation_records.glob("*.json")]
+        return max((len(each.seeds) for each in found if each and each.seeds[:1] == (seed,)), default=0)
 
     def answered(self, draws: Draws) -> int:
         """How many of these draws, from the first one on, both models have answered."""
@@ -187,10 +187,7 @@ class Evaluated:
         return {} if record is None else record.judged
 
     def _record(self, model: str, task: Task) -> EvaluationRecord | None:
-        try:
-            return EvaluationRecord.read(self._record_path(model, task))
-        except CardError:  # none yet, or one that another version wrote
-            return None
+        return _read(self._record_path(model, task))
 
     def _delta_of(self, model: str) -> str | None:
         return None if model == BASE else self.config.delta_sha256
@@ -200,6 +197,13 @@ class Evaluated:
 
     def _samples_path(self, model: str, task: Task) -> Path:
         return self.run.samples / f"{task.name}.{model}.jsonl"
+
+
+def _read(path: Path) -> EvaluationRecord | None:
+    try:
+        return EvaluationRecord.read(path)
+    except CardError:  # none yet, or one that another version wrote
+        return None
 
 
 def _about(record: EvaluationRecord, draws: Draws) -> EvaluationRecord:

@@ -24,8 +24,8 @@ from toolkit.training.memory import Setup, Shape, trained_counts
 from toolkit.training.pace import Pace, Span
 
 _SAMPLED_EXAMPLES = 200
-# Whole steps took 1.0 to 1.3 times the sum of their parts in tests/benchmarks/plan, on a CPU: memory that is asked for
-# anew, and caches that hold one layer and not all.
+# Most whole steps took 1.0 to 1.3 times the sum of their parts in tests/benchmarks/plan, on a CPU: memory that is asked
+# for anew, and caches that hold one layer and not all.
 BEYOND_PARTS = Span(1.0, 1.3)
 # Operations per second that cards are assumed to reach in training in 16 bits: from 30% of what the data sheet of the
 # slowest usual card of that size promises for matrices to 60% of the fastest. Not measured here.
