@@ -155,6 +155,7 @@ class TrainingFacts(Record):
     tokens: int
     first_loss: float
     final_loss: float
+    final_loss_steps: int | None = None
     held_out_loss: float | None = None
     seconds: float
     peak_memory_bytes: int | None = None

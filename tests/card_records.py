@@ -227,6 +227,7 @@ def _training(base: BaseInfo) -> TrainingRecord:
         tokens=9_412_007,
         first_loss=2.91234,
         final_loss=1.18765,
+        final_loss_steps=653,
         held_out_loss=1.24321,
         seconds=19_840.4,
         peak_memory_bytes=21_474_836_480,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from accelerate import state
@@ -38,8 +39,24 @@ def die_at(step: int) -> None:
     Watch.on_step_end = on_step_end  # type: ignore[method-assign]
 
 
+def note_who_ranks(folder: Path) -> None:
+    """Leave a file for each process that ranks layers."""
+    from toolkit.selection import fisher
+
+    rank = fisher.rank_by_fisher
+
+    def rank_by_fisher(*arguments: Any) -> Any:
+        (folder / os.environ["RANK"]).touch()
+        return rank(*arguments)
+
+    fisher.rank_by_fisher = rank_by_fisher
+
+
 if __name__ == "__main__":
     from toolkit.cli import main
+
+    if "RANKERS" in os.environ:
+        note_who_ranks(Path(os.environ["RANKERS"]))
 
     if "STOP_AT" in os.environ:
         die_at(int(os.environ["STOP_AT"]))

@@ -394,8 +394,53 @@ def test_repeats_draw_other_examples_and_count_as_their_mean(tiny_base: Path, tm
     for score in record.scores:
         assert score.value == pytest.approx(sum(score.draws) / 3, rel=1e-12)
     assert records["perplexity", "base"].seeds == (0,)
-    singles = [evaluate(run, seed=seed, tasks=["sentiment"])[1].scores[0].value for seed in range(3)]
-    assert singles == list(record.scores[0].draws)
+    singles = [evaluate(run, seed=seed, tasks=["sentiment"])[1] for seed in (2, 1, 0)]
+    assert [single.scores[0].value for single in reversed(singles)] == list(record.scores[0].draws)
+    assert [(single.seeds, len(single.samples), len(single.prompts_sha256)) for single in singles] == [
+        ((seed,), 1, 1) for seed in (2, 1, 0)
+    ]
+
+
+@pytest.mark.parametrize("place", ["recipe", "option"])
+def test_a_limit_of_words_counts_questions(tmp_path: Path, place: str) -> None:
+    lines = ["ind\tjav", "rumah\tomah", "rumah\tgriya", "mata\tmripat", "air\tbanyu", "rumah\tdalem", "api\tgeni"]
+    (tmp_path / "w.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    test = {"kind": "words", "path": str(tmp_path / "w.tsv"), "directions": ["ind>jav"], "shots": 1}
+    limited, options = (test | {"limit": 2}, {}) if place == "recipe" else (test, {"limit": 2})
+    (task,), (whole,) = made(recipe_with(tmp_path, limited), **options)[0], made(recipe_with(tmp_path, test))[0]
+    assert [row["source"] for row in task.rows] == ["rumah", "mata"]
+    assert task.rows == whole.rows[:2], "the same questions, with the same examples and answers"
+    assert task.rows[0]["accepted"] == ["omah", "griya", "dalem"]
+    assert [row["jav"] for row in task.source.rows] == ["omah", "griya", "mripat", "dalem"]
+    assert [row["jav"] for row in whole.source.rows] == [line.split("\t")[1] for line in lines[1:]]
+
+
+def test_fewer_repeats_than_before_keep_the_draws_that_were_made(tiny_base: Path, tmp_path: Path) -> None:
+    run = make_run(tiny_base, tmp_path / "here")
+    sentiment = next(test for test in test_sets(tmp_path) if test["kind"] == "sentiment")
+    write_recipe(recipe_with(tmp_path, sentiment, base=tiny_base), run.recipe, opening="cogsym train")
+    three = evaluate(run, repeats=3)
+    steps: list[Any] = []
+    assert evaluate(run, report=steps.append) == three
+    assert steps == []
+    assert [record.seeds for record in run.read_evaluations()] == [(0, 1, 2), (0, 1, 2)]
+    assert [record.seeds for record in evaluate(run, repeats=4)] == [(0, 1, 2, 3)] * 2
+
+
+def test_a_run_with_fewer_draws_answers_those_of_the_run_that_it_is_compared_with(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    one = make_run(tiny_base, tmp_path / "one")
+    sentiment = next(test for test in test_sets(tmp_path) if test["kind"] == "sentiment")
+    write_recipe(recipe_with(tmp_path, sentiment, base=tiny_base), one.recipe, opening="cogsym train")
+    other = make_run(tiny_base, tmp_path / "other")
+    write_recipe(recipe_with(tmp_path, sentiment, base=tiny_base), other.recipe, opening="cogsym train")
+    other = RunFolder(other.root.rename(tmp_path / "other" / "full"))
+    evaluate(other, repeats=2)
+    records = evaluate(one, against=[other])
+    assert [record.seeds for record in records] == [(0, 1), (0, 1)]
+    assert set(records[1].scores[0].against) == {"full"}
+    assert [record.seeds for record in other.read_evaluations()] == [(0, 1), (0, 1)]
 
 
 def test_an_interrupted_series_of_repeats_goes_on(tiny_base: Path, tmp_path: Path) -> None:

@@ -231,3 +231,19 @@ def test_instructions_train_beside_pairs(corpus: Path, tiny_base: Path, tmp_path
     mixture = mix(chosen)
     assert mixture.examples == (Example("Instruction: Sebutna rong woh\nResponse:", " jambu, pelem", "instructions"),)
     assert mixture.directions == ()
+
+
+def test_what_libraries_print_while_training_is_no_result(capsys: pytest.CaptureFixture[str]) -> None:
+    from types import SimpleNamespace
+
+    from toolkit.cli.train import train_with_bar
+
+    def work(plan: Any, report: Any) -> tuple[str, str]:
+        print("a dashboard is here")
+        return "training", "delta"
+
+    plan: Any = SimpleNamespace(recipe=SimpleNamespace(select="cogsym:25%"))
+    assert train_with_bar(plan, work) == ("training", "delta")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "a dashboard is here" in captured.err

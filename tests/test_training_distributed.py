@@ -100,6 +100,18 @@ def test_two_processes_go_on_after_they_were_stopped(
     assert apart < 1e-5
 
 
+def test_one_process_ranks_and_all_train_what_it_found(folder: Path) -> None:
+    ranked = ("train", "--recipe", "recipe.yaml", "--select", "fisher:2", "--out")
+    (folder / "rankers").mkdir()
+    done = cogsym(folder, *ranked, "fisher", processes=2, RANKERS=str(folder / "rankers"))
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (folder / "rankers").iterdir()] == ["0"]
+    assert cogsym(folder, *ranked, "fisher-alone", processes=1).returncode == 0
+    together, alone = (RunFolder(folder / run).read_selection() for run in ("fisher", "fisher-alone"))
+    assert together.scores is not None
+    assert together == alone
+
+
 def test_a_batch_that_cannot_be_shared_out_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from toolkit.errors import RecipeError
     from toolkit.training.distributed import accumulation_steps, micro_batch_size

@@ -465,7 +465,8 @@ def test_unsloth_gets_the_same_base_and_selection(
             return load_base(Path(name), dtype="float32")
 
     monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastLanguageModel=FastLanguageModel))
-    monkeypatch.setattr(sys.modules["toolkit.training.train"], "backend_of", lambda recipe: "unsloth")
+    for module in ("train", "record"):
+        monkeypatch.setattr(sys.modules[f"toolkit.training.{module}"], "backend_of", lambda recipe: "unsloth")
     monkeypatch.setattr(backends, "backend_of", lambda recipe: "unsloth")
     record = run(recipe(corpus, tiny_base), tmp_path / "unsloth")
     assert record.backend == "unsloth"

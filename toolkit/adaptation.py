@@ -39,7 +39,8 @@ def prepare(
 ) -> Plan:
     """Find the base, read the data, and resolve the selection, so that all that can be wrong is told before training.
 
-    A ranked selection runs or reads the base here; a resumed run takes what was found the first time.
+    A ranked selection runs or reads the base here, of several processes in the one that leads; a resumed run takes
+    what was found the first time.
 
     Args:
         report: called while a ranked selection is worked out, with what is done, how much of it, and of how much.
@@ -51,7 +52,7 @@ def prepare(
     from toolkit.delta import read_base_info
     from toolkit.pretrained import resolve_base
     from toolkit.selection import looks_at, read_layout, resolve_recipe
-    from toolkit.training import mix, preflight, wait_for_all
+    from toolkit.training import from_leader, mix, preflight
 
     if not resume:
         refuse_existing(out)
@@ -62,12 +63,15 @@ def prepare(
     base_id = Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base
     base_info = read_base_info(base, base_id, recipe.base_revision).model_copy(update={"licence": licence_of(base)})
     mixture = mix(recipe)
-    if resume and run.selection.is_file():
-        selection = run.read_selection()
-    else:
-        selection = resolve_recipe(recipe, layout, evidence_of(recipe, base, mixture, report=report))
+
+    def find_selection() -> SelectionInfo:
+        if resume and run.selection.is_file():
+            return run.read_selection()
+        return resolve_recipe(recipe, layout, evidence_of(recipe, base, mixture, report=report))
+
+    # Also lets the others look at the folder before the one that leads writes into it.
+    selection = from_leader(find_selection)
     preflight(recipe, selection, layout)
-    wait_for_all()  # before the first of several processes writes into the folder that the others look at
     return Plan(recipe, run, base, base_info, selection, mixture)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 POCKET = "pocket"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 # A base is kept in float32 on a CPU while that takes at most this share of the memory.
-_FLOAT32_SHARE = 0.4
+FLOAT32_SHARE = 0.4
 
 
 class Download(TypedDict, total=False):
@@ -255,6 +255,6 @@ def _default_dtype(info: BaseInfo, device: torch.device) -> torch.dtype:
     if device.type != "cpu":
         return torch.bfloat16
     memory = memory_bytes()
-    if memory is not None and 4 * info.n_weights <= _FLOAT32_SHARE * memory:
+    if memory is not None and 4 * info.n_weights <= FLOAT32_SHARE * memory:
         return torch.float32
     return {"BF16": torch.bfloat16, "F16": torch.float16}.get(info.dtype, torch.float32)

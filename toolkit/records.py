@@ -159,8 +159,11 @@ class TrainingRecord(Record):
     examples: int = Field(description="training examples after mixing, per epoch")
     too_long: int = Field(default=0, description="examples left out for their length")
     tokens: int = Field(description="tokens seen, padding not counted")
-    first_loss: float
-    final_loss: float
+    first_loss: float = Field(description="mean of the first logged steps, in nats per token")
+    final_loss: float = Field(description="mean of the last `final_loss_steps`, in nats per token")
+    final_loss_steps: int | None = Field(
+        default=None, description="the last tenth of the steps, at least 10, at most half; None: as last logged"
+    )
     held_out_loss: float | None = Field(
         default=None, description="of the saved weights on the rows kept from training; None where there were none"
     )

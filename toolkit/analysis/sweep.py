@@ -159,7 +159,9 @@ def _train(point: Point, run: RunFolder, force: bool, clock: _Clock) -> None:
     if not force:
         layout, examples = read_layout(plan.base), plan.mixture.examples
         refuse_what_cannot_fit(
-            requirements(plan.recipe, plan.base, layout, plan.selection, out=run.root, examples=examples)
+            requirements(
+                plan.recipe, plan.base, layout, (plan.selection,), out=run.root, examples=examples, measure=False
+            )
         )
     train_delta(
         plan,

@@ -28,7 +28,10 @@ def evaluate(
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Rows per task, the first ones; default the recipe's.")] = None,
     repeats: Annotated[
-        int, typer.Option(help="Draws of worked examples that a score is the mean of; without examples there is one.")
+        int,
+        typer.Option(
+            help="Draws of worked examples that a score is the mean of, at least: those made before count too."
+        ),
     ] = 1,
     against: Annotated[
         list[Path] | None,

@@ -15,6 +15,7 @@ from toolkit.cli.train import read_chosen_recipe
 
 if TYPE_CHECKING:
     from toolkit.training import Requirements
+    from toolkit.training.pace import Span
 
 
 def plan(
@@ -27,40 +28,62 @@ def plan(
     card: Annotated[
         float | None, typer.Option("--card", min=1, help="Plan for a GPU with this many GiB instead of this machine.")
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Time a layer here, for some seconds, to estimate the time.")
+    ] = True,
     force: Annotated[bool, typer.Option("--force", help="Exit with 0 even where it does not fit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what a recipe needs, and whether it fits; reads the base's config alone.
 
+    Of a selection that is found by ranking, how much trains is known and which layers is not: the most that any layers
+    need is shown, and what ranking takes.
+
     Example: cogsym plan --recipe llama-2-7b-jav --card 24
     """
     quiet_libraries()
-    from toolkit.errors import SelectionError
     from toolkit.pretrained import resolve_config
-    from toolkit.selection import looks_at, read_layout, resolve_recipe
+    from toolkit.selection import possible_selections, read_layout
     from toolkit.training import refuse_what_cannot_fit, requirements
 
     chosen = read_chosen_recipe(recipe, {"select": select, "base": base})
     config = resolve_config(chosen.base, chosen.base_revision)
     layout = read_layout(config)
-    if looks_at(chosen.select, layout) is not None:
-        raise SelectionError(
-            f"{chosen.select} is found from the base and the data, and a plan reads the base's config alone",
-            "plan with a selection by position of the same size, e.g. --select cogsym:25% (of neurons: final:1); "
-            "`cogsym train` checks the real one before it starts",
-        )
-    selection = resolve_recipe(chosen, layout)
     needs = requirements(
-        chosen, config, layout, selection, out=to, card_bytes=None if card is None else round(card * 2**30)
+        chosen,
+        config,
+        layout,
+        possible_selections(chosen, layout),
+        out=to,
+        card_bytes=None if card is None else round(card * 2**30),
+        ranks=True,
+        measure=measure,
     )
     if as_json:
-        facts = asdict(needs) | {"fits": needs.fits, "fits_disk": needs.fits_disk, "seconds": needs.seconds}
-        out.print_json(json.dumps(facts))
+        out.print_json(json.dumps(asdict(needs) | {"fits": needs.fits, "fits_disk": needs.fits_disk}))
     else:
         out.print(_table(needs))
+        if needs.ranking is not None:
+            print_ranking(chosen.select, needs, layout.n_weights)
         print_requirements(needs)
     if not force:
         refuse_what_cannot_fit(needs)
+
+
+def print_ranking(select: str, needs: Requirements, n_weights: int) -> None:
+    """Print what is not known yet of a ranked selection, and what finding it takes."""
+    assert needs.ranking is not None
+    share = needs.trained_weights / n_weights
+    err.print(
+        f"{select}: up to {needs.trained_weights:,} weights ({share:.0%}) train; in which layers is found when the run "
+        "starts, so this is the most that any take",
+        soft_wrap=True,
+    )
+    takes = "" if needs.ranking.seconds is None else f" and {_range(needs.ranking.seconds)}"
+    err.print(
+        f"finding them takes about {needs.ranking.bytes / 1e9:,.1f} GB{takes}, before training: {needs.ranking.does}",
+        soft_wrap=True,
+    )
 
 
 def print_requirements(needs: Requirements) -> None:
@@ -73,13 +96,14 @@ def print_requirements(needs: Requirements) -> None:
         f"if examples are as long as {needs.tokens} tokens",
         soft_wrap=True,
     )
-    if needs.seconds_per_step is not None:
-        whole = "" if needs.seconds is None else f", {_duration(needs.seconds)} for {needs.steps:,} steps"
-        err.print(
-            f"takes roughly {_duration(needs.seconds_per_step)} per step{whole}, for examples of "
-            f"{needs.mean_tokens:.0f} tokens",
-            soft_wrap=True,
-        )
+    if needs.time is None:
+        return
+    whole = "" if needs.time.whole is None else f", {_range(needs.time.whole)} for {needs.steps:,} steps"
+    err.print(
+        f"takes {_range(needs.time.step)} per step{whole}, for examples of {needs.mean_tokens:.0f} tokens "
+        f"({needs.time.assumes})",
+        soft_wrap=True,
+    )
 
 
 def _table(needs: Requirements) -> Table:
@@ -94,7 +118,12 @@ def _table(needs: Requirements) -> Table:
     return table
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def _range(span: Span) -> str:
+    """`2 to 3 h`: as exact as an estimate can be."""
+    unit, name = next(
+        ((size, name) for size, name in ((3600, "h"), (60, "min"), (1, "s")) if span.most >= 1.5 * size), (1e-3, "ms")
+    )
+    least, most = (
+        f"{value / unit:.2g}" if value < 100 * unit else f"{value / unit:,.0f}" for value in (span.least, span.most)
+    )
+    return f"about {most} {name}" if least == most else f"{least} to {most} {name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.filesize import decimal
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import err, out, quiet_libraries, steps_progress
+from toolkit.cli.sweep_options import BudgetOption, SweepOptions, numbers_of, with_sweep_options, words_of
 from toolkit.cli.train import read_chosen_recipe
 from toolkit.errors import RecipeError
 
@@ -27,81 +28,67 @@ app = typer.Typer(
     epilog="Every run has a folder of its own. The same command again goes on where it stopped; `draw` trains nothing.",
 )
 
-RecipeOption = Annotated[
-    str | None, typer.Option("--recipe", help="YAML file, or the name of a recipe of the toolkit.")
-]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Folder of the sweep, to make or to go on with.")]
-BaseOption = Annotated[
-    str | None, typer.Option("--base", help="Base instead of the recipe's: pocket, a folder, or a Hub id.")
-]
-BudgetOption = Annotated[str, typer.Option("--budget", help="Layers that train, e.g. 8 or 25%.")]
-SeedsOption = Annotated[str | None, typer.Option("--seeds", help="Train each point with these, e.g. 0,1,2.")]
-MethodOption = Annotated[
-    str | None, typer.Option("--method", help="weights, lora, or weights,lora; default the recipe's.")
-]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Sentences per test set, the first ones.")]
-FullOption = Annotated[bool, typer.Option("--full/--no-full", help="Also train everything, to compare with.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Train even what looks too large for this machine.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="List the runs and what each trains; write nothing.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+def _sweep(kind: str, varied: dict[str, Any], options: SweepOptions) -> None:
+    quiet_libraries()
+    from toolkit.analysis import SweepFolder, Variation, plan_sweep, run_sweep
+    from toolkit.pretrained import resolve_base, resolve_config
+    from toolkit.selection import read_layout
+
+    to, dry_run, as_json = options.to, options.dry_run, options.as_json
+    if to is None and not dry_run:
+        raise RecipeError("where should the runs go?", "add --out FOLDER, or --dry-run to list them")
+    chosen = read_chosen_recipe(options.recipe, {"base": options.base})
+    resolve = resolve_config if dry_run else resolve_base
+    layout = read_layout(resolve(chosen.base, chosen.base_revision))
+    seeds, methods = numbers_of("--seeds", options.seeds), words_of(options.method)
+    variation = Variation(**varied, seeds=seeds, methods=methods, full=options.full)
+    planned = plan_sweep(cast("Kind", kind), chosen, layout, variation, limit=options.limit)
+    _print_points(planned, layout, to, as_json=as_json and dry_run, quiet=as_json and not dry_run)
+    if dry_run or to is None:
+        return
+    with _sweep_progress() as report:
+        record = run_sweep(planned, to, force=options.force, report=report)
+    _show(SweepFolder(to), record, as_json)
+    if record.failed:
+        raise typer.Exit(1)
 
 
 @app.command()
+@with_sweep_options(_sweep)
 def budgets(
-    recipe: RecipeOption = None,
-    to: OutOption = None,
     select: Annotated[
         str | None, typer.Option(help="Regions to grow, e.g. cogsym,front,rear (the default), middle, random, fisher.")
     ] = None,
     budgets: Annotated[
         str | None, typer.Option(help="Layers to train, e.g. 2,4,8; default every second number up to all.")
     ] = None,
-    base: BaseOption = None,
-    seeds: SeedsOption = None,
-    method: MethodOption = None,
-    limit: LimitOption = None,
-    full: FullOption = True,
-    force: ForceOption = False,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> dict[str, Any]:
     """Score against the number of layers that train: front, rear and both ends (the paper's figures 1 to 3, 8).
 
     Example: cogsym sweep budgets --recipe pocket-jav.yaml --out sweeps/jav --budgets 2,4,8
     """
-    varied = {"select": _words(select), "budgets": _words(budgets)}
-    _sweep("budgets", recipe, to, base, varied, seeds, method, limit, full, force, dry_run, as_json)
+    return {"select": words_of(select), "budgets": words_of(budgets)}
 
 
 @app.command()
+@with_sweep_options(_sweep)
 def positions(
-    recipe: RecipeOption = None,
-    to: OutOption = None,
     budget: BudgetOption = "25%",
     offsets: Annotated[
         str | None, typer.Option(help="Layers between each half and its end, e.g. 0,4,8; default until they meet.")
     ] = None,
-    base: BaseOption = None,
-    seeds: SeedsOption = None,
-    method: MethodOption = None,
-    limit: LimitOption = None,
-    full: FullOption = True,
-    force: ForceOption = False,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> dict[str, Any]:
     """Score against the position of the layers: outermost, then moved inward (figure 5).
 
     Example: cogsym sweep positions --recipe pocket-jav.yaml --out sweeps/positions
     """
-    varied = {"budget": budget, "offsets": _numbers("--offsets", offsets)}
-    _sweep("positions", recipe, to, base, varied, seeds, method, limit, full, force, dry_run, as_json)
+    return {"budget": budget, "offsets": numbers_of("--offsets", offsets)}
 
 
 @app.command()
+@with_sweep_options(_sweep)
 def methods(
-    recipe: RecipeOption = None,
-    to: OutOption = None,
     select: Annotated[
         str | None,
         typer.Option(
@@ -110,76 +97,47 @@ def methods(
         ),
     ] = None,
     budget: BudgetOption = "25%",
-    base: BaseOption = None,
-    seeds: SeedsOption = None,
-    method: MethodOption = None,
-    limit: LimitOption = None,
-    full: FullOption = True,
-    force: ForceOption = False,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> dict[str, Any]:
     """Ways to choose the same number of layers, and the layers that each chose (figures 6 and 7).
 
     Example: cogsym sweep methods --recipe pocket-jav.yaml --out sweeps/methods --method weights,lora
     """
-    varied = {"select": _words(select), "budget": budget}
-    _sweep("methods", recipe, to, base, varied, seeds, method, limit, full, force, dry_run, as_json)
+    return {"select": words_of(select), "budget": budget}
 
 
 @app.command()
+@with_sweep_options(_sweep)
 def order(
-    recipe: RecipeOption = None,
-    to: OutOption = None,
     select: Annotated[str | None, typer.Option(help="Selection with two ends; default cogsym:25%.")] = None,
-    base: BaseOption = None,
-    seeds: SeedsOption = None,
-    method: MethodOption = None,
-    limit: LimitOption = None,
-    full: FullOption = True,
-    force: ForceOption = False,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> dict[str, Any]:
     """Both ends together, or one after the other (figure 9).
 
     Example: cogsym sweep order --recipe pocket-jav.yaml --out sweeps/order
     """
-    varied = {"select": _words(select)}
-    _sweep("order", recipe, to, base, varied, seeds, method, limit, full, force, dry_run, as_json)
+    return {"select": words_of(select)}
 
 
 @app.command()
+@with_sweep_options(_sweep)
 def time(
-    recipe: RecipeOption = None,
-    to: OutOption = None,
     select: Annotated[
         str | None, typer.Option(help="Selections to follow; default cogsym:25%,front:25%,rear:25%.")
     ] = None,
     steps: Annotated[
         str | None, typer.Option(help="Steps after which to measure, e.g. 100,200; default ten, evenly.")
     ] = None,
-    base: BaseOption = None,
-    seeds: SeedsOption = None,
-    method: MethodOption = None,
-    limit: LimitOption = None,
-    full: FullOption = True,
-    force: ForceOption = False,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> dict[str, Any]:
     """Score while training: the same runs measured again and again (figure 4).
 
     Example: cogsym sweep time --recipe pocket-jav.yaml --out sweeps/time --steps 100,200,400
     """
-    varied = {"select": _words(select), "steps": _numbers("--steps", steps)}
-    _sweep("time", recipe, to, base, varied, seeds, method, limit, full, force, dry_run, as_json)
+    return {"select": words_of(select), "steps": numbers_of("--steps", steps)}
 
 
 @app.command()
 def draw(
     sweep: Annotated[Path, typer.Argument(help="Folder of a sweep; it may still be running.")],
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Draw figures, table and sweep.md again from what is done; trains and measures nothing.
 
@@ -192,42 +150,6 @@ def draw(
     record = folder.read()
     write_report(folder, record)
     _show(folder, record, as_json)
-
-
-def _sweep(
-    kind: Kind,
-    recipe: str | None,
-    to: Path | None,
-    base: str | None,
-    varied: dict[str, Any],
-    seeds: str | None,
-    method: str | None,
-    limit: int | None,
-    full: bool,
-    force: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    quiet_libraries()
-    from toolkit.analysis import SweepFolder, Variation, plan_sweep, run_sweep
-    from toolkit.pretrained import resolve_base, resolve_config
-    from toolkit.selection import read_layout
-
-    if to is None and not dry_run:
-        raise RecipeError("where should the runs go?", "add --out FOLDER, or --dry-run to list them")
-    chosen = read_chosen_recipe(recipe, {"base": base})
-    resolve = resolve_config if dry_run else resolve_base
-    layout = read_layout(resolve(chosen.base, chosen.base_revision))
-    variation = Variation(**varied, seeds=_numbers("--seeds", seeds), methods=_words(method), full=full)
-    planned = plan_sweep(kind, chosen, layout, variation, limit=limit)
-    _print_points(planned, layout, to, as_json=as_json and dry_run, quiet=as_json and not dry_run)
-    if dry_run or to is None:
-        return
-    with _sweep_progress() as report:
-        record = run_sweep(planned, to, force=force, report=report)
-    _show(SweepFolder(to), record, as_json)
-    if record.failed:
-        raise typer.Exit(1)
 
 
 def _print_points(sweep: Sweep, layout: Any, to: Path | None, *, as_json: bool, quiet: bool) -> None:
@@ -318,20 +240,6 @@ def _show(folder: SweepFolder, record: SweepRecord, as_json: bool) -> None:
         err.print(f"[bold red]failed:[/] {escape(point.name)}: {escape(point.error or '')}", soft_wrap=True)
     if panels:
         err.print(f"figures and summary: {folder.report}", style="dim", soft_wrap=True)
-
-
-def _words(text: str | None) -> tuple[str, ...] | None:
-    """`a,b` as its parts; None where nothing was said."""
-    words = tuple(dict.fromkeys(word.strip() for word in (text or "").split(",") if word.strip()))
-    return words or None
-
-
-def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:
-    words = _words(text)
-    wrong = next((word for word in words or () if not (word.isascii() and word.isdigit())), None)
-    if wrong is not None:
-        raise RecipeError(f"{option}: '{wrong}' is not a whole number", f"write it like {option} 0,1,2")
-    return tuple(map(int, words)) if words else None
 
 
 def _duration(seconds: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,8 +112,11 @@ def _train_on(place: str, recipe: Recipe, target: str | None, *, dry_run: bool, 
 
 
 def train_with_bar(plan: Plan, work: Any, **options: Any) -> tuple[TrainingRecord, DeltaInfo]:
-    """Run `train_delta` under a progress bar with loss, speed and time left."""
-    with steps_progress() as progress:
+    """Run `train_delta` under a progress bar with loss, speed and time left.
+
+    What libraries print meanwhile (trackio says where its dashboard is) goes to stderr: stdout is for results.
+    """
+    with redirect_stdout(sys.stderr), steps_progress() as progress:
         task = progress.add_task(f"training {plan.recipe.select}", total=None, note="")
 
         def report(step: Any) -> None:
@@ -152,15 +157,16 @@ def _check_requirements(plan: Plan, *, force: bool, quiet: bool) -> None:
     """Print what the run needs, and refuse what cannot fit unless forced."""
     from toolkit.cli.plan import print_requirements
     from toolkit.selection import read_layout
-    from toolkit.training import refuse_what_cannot_fit, requirements
+    from toolkit.training import leads, refuse_what_cannot_fit, requirements
 
     needs = requirements(
         plan.recipe,
         plan.base,
         read_layout(plan.base),
-        plan.selection,
+        (plan.selection,),
         out=plan.run.root,
         examples=plan.mixture.examples,
+        measure=leads() and not quiet,
     )
     if not quiet:
         print_requirements(needs)
@@ -180,9 +186,10 @@ def _identification(found: Identification) -> str:
 
 def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> None:
     """Print what training left behind."""
+    ending = "" if training.final_loss_steps is None else f" (mean of the last {training.final_loss_steps})"
     out.print(
         f"trained {training.steps} steps in {training.seconds:.0f} s, loss {training.first_loss:.2f} to "
-        f"{training.final_loss:.2f}"
+        f"{training.final_loss:.2f}{ending}"
     )
     out.print(
         f"delta {plan.run.delta}: {delta.size_bytes / 1e6:,.2f} MB, {delta.bits_per_weight:.2f} bits per weight, "

@@ -34,8 +34,11 @@ class Draw:
 
     def rows(self, test_set: TestSet, direction: str | None = None) -> Rows:
         """The rows to score, the first ones where there is a limit."""
-        limits = [each for each in (self.limit, test_set.limit) if each is not None]
-        return read_rows(test_set, direction).first(min(limits, default=None))
+        return read_rows(test_set, direction).first(self.limit_of(test_set))
+
+    def limit_of(self, test_set: TestSet) -> int | None:
+        """At most so many rows, or questions; None for all."""
+        return min((each for each in (self.limit, test_set.limit) if each is not None), default=None)
 
     def pool(self, test_set: TestSet, direction: str | None = None) -> Sequence[dict[str, Any]]:
         """The rows that worked examples may be drawn from: none shares a text with the test set.

@@ -49,6 +49,18 @@ class Evaluated:
         )
         return read_samples(self._samples_path(model, task), task) if same else None
 
+    def draws_from(self, seed: int) -> int:
+        """The most draws of worked examples, counted on from this seed, that any record is about."""
+        found = [_read(path) for path in self.run.evaluation_records.glob("*.json")]
+        return max((len(each.seeds) for each in found if each and each.seeds[:1] == (seed,)), default=0)
+
+    def answered(self, draws: Draws) -> int:
+        """How many of these draws, from the first one on, both models have answered."""
+        lacking = (
+            number for number, task in enumerate(draws) if any(self.samples(each, task) is None for each in MODELS)
+        )
+        return next(lacking, len(draws))
+
     def keep(self, model: str, draws: Draws, task: Task, answers: Sequence[Answer], facts: Mapping[str, Any]) -> None:
         """Write what the model answered to one draw, and the record of all draws that were answered so far.
 
@@ -96,7 +108,8 @@ class Evaluated:
             if all(samples is not None for samples in theirs) and not self.has(BASE, draws):
                 for task, samples in zip(draws, theirs, strict=True):
                     write_samples(self._samples_path(BASE, task), task, samples or [])
-                EvaluationRecord.read(other._record_path(BASE, draws[0])).write(self._record_path(BASE, draws[0]))
+                record = EvaluationRecord.read(other._record_path(BASE, draws[0]))
+                _about(record, draws).write(self._record_path(BASE, draws[0]))
 
     def refuse_other_base(self, other: Evaluated) -> None:
         """Raise unless both runs stand on the same base.
@@ -164,20 +177,17 @@ class Evaluated:
         own = self.measured(model, draws) or {}
         base = None if model == BASE else self.measured(BASE, draws)
         scores = to_scores(own, base, others, caution=draws[0].caution)
-        if scores != record.scores:
-            record = record.model_copy(update={"scores": scores})
-            record.write(path)
-        return record
+        scored = (_about(record, draws) if own else record).model_copy(update={"scores": scores})
+        if scored != record:
+            scored.write(path)
+        return scored
 
     def _judged(self, model: str, task: Task) -> dict[str, str]:
         record = self._record(model, task)
         return {} if record is None else record.judged
 
     def _record(self, model: str, task: Task) -> EvaluationRecord | None:
-        try:
-            return EvaluationRecord.read(self._record_path(model, task))
-        except CardError:  # none yet, or one that another version wrote
-            return None
+        return _read(self._record_path(model, task))
 
     def _delta_of(self, model: str) -> str | None:
         return None if model == BASE else self.config.delta_sha256
@@ -187,6 +197,20 @@ class Evaluated:
 
     def _samples_path(self, model: str, task: Task) -> Path:
         return self.run.samples / f"{task.name}.{model}.jsonl"
+
+
+def _read(path: Path) -> EvaluationRecord | None:
+    try:
+        return EvaluationRecord.read(path)
+    except CardError:  # none yet, or one that another version wrote
+        return None
+
+
+def _about(record: EvaluationRecord, draws: Draws) -> EvaluationRecord:
+    """The record of these draws alone, each of which it is about."""
+    places = [record.seeds.index(task.seed) for task in draws]
+    names = ("seeds", "prompts_sha256", "samples")
+    return record.model_copy(update={name: tuple(getattr(record, name)[place] for place in places) for name in names})
 
 
 def _caution(name: str, direction: str) -> str | None:

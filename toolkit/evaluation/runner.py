@@ -69,7 +69,8 @@ def evaluate(
         tasks: kinds, or names of tasks with `*` for any text; default all.
         limit: at most so many rows per task, the first ones.
         seed: draws the worked examples of few-shot prompts.
-        repeats: how many draws of worked examples a score is the mean of.
+        repeats: how many draws of worked examples a score is the mean of, at least: what was answered before in
+            further draws of the same seed counts too.
         against: other runs over the same base, evaluated on the same test sets and compared with this one; their
             records are written into their own folders.
         allow_leak: score test sets although the run was trained on sentences of them; their scores say so.
@@ -96,6 +97,7 @@ def evaluate(
     own = evaluations[0]
     tests = _tests_of(own.run) if tests is None else tests
     planned = []
+    made_before = max(evaluated.draws_from(seed) for evaluated in evaluations)
     for evaluated in evaluations:  # each asked in the wording that it was trained with
         language, prompt = evaluated.config.language, evaluated.config.prompt
         leaks = find_leaks(evaluated.run, tests)
@@ -109,12 +111,14 @@ def evaluate(
                 only=tasks,
                 limit=limit,
                 seed=seed,
-                repeats=repeats,
+                repeats=max(repeats, made_before),
                 identifier=identifier,
                 cautions=[leak.words if leak else None for leak in leaks],
             )
         )
-        write_tasks((task for draws in planned[-1] for task in draws), evaluated.run.tasks)
+    planned = _without_what_nobody_asked_for(evaluations, planned, repeats)
+    for evaluated, made in zip(evaluations, planned, strict=True):
+        write_tasks((task for draws in made for task in draws), evaluated.run.tasks)
     if reuse is not None:
         own.take_over_base(Evaluated(resolve_delta(reuse.root)), planned[0])
     models = _Models(own, base, batch_size, report)
@@ -128,6 +132,18 @@ def evaluate(
         judge_by_comet(everything, comet, report_judging)
         records = _score_all(everything)
     return records
+
+
+def _without_what_nobody_asked_for(
+    evaluations: Sequence[Evaluated], planned: Sequence[Sequence[Draws]], repeats: int
+) -> list[list[Draws]]:
+    """The first `repeats` draws, and further ones that a run has answered already; as many for all, to be compared."""
+    kept: list[list[Draws]] = [[] for _ in evaluations]
+    for tests in zip(*planned, strict=True):  # one test set, as each run is asked
+        count = max(repeats, *(each.answered(draws) for each, draws in zip(evaluations, tests, strict=True)))
+        for mine, draws in zip(kept, tests, strict=True):
+            mine.append(draws[:count])
+    return kept
 
 
 def _score_all(everything: Sequence[tuple[Evaluated, Sequence[Draws]]]) -> list[EvaluationRecord]:

@@ -6,7 +6,7 @@ The wording is that of Wendler et al. (2024, arXiv 2402.10588), which the CogSym
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from toolkit.errors import EvaluationError
@@ -15,26 +15,29 @@ from toolkit.evaluation.drawing import Draw
 from toolkit.evaluation.metrics import accepted_words
 from toolkit.evaluation.task import Task, name_of_test
 from toolkit.languages import Direction, Language, get_language, parse_direction
-from toolkit.test_sets import WordsSet
+from toolkit.test_sets import WordsSet, read_rows
 
 
 def words_task(test_set: WordsSet, text: str, draw: Draw) -> Task:
     """The task of one direction. Every word has examples of its own, none of which shows it or its answers.
 
     Where a cell holds several words, the first source word is asked for, and each target word is accepted. Rows with
-    the same source word are one question; what any of them says is accepted.
+    the same source word are one question, wherever they stand; what any of them says is accepted. A limit counts
+    questions.
 
     Raises:
         EvaluationError: if there are too few other words to draw examples from.
     """
     direction = parse_direction(text)
     source, target = get_language(direction.source), get_language(direction.target)
-    rows = draw.rows(test_set, text)
-
-    every = draw.pool(test_set, text) or draw.rows(test_set.model_copy(update={"limit": None}), text).rows
-    words = _merged(test_set, every, direction)
+    whole = read_rows(test_set, text)
+    to_ask = _merged(test_set, whole.rows, direction)
+    words = _merged(test_set, draw.pool(test_set, text), direction) or to_ask
+    to_ask = to_ask[: draw.limit_of(test_set)]
+    sources = {word.asked for word in to_ask}
+    rows = tuple(row for row in whole.rows if _words(test_set, row[direction.source])[0] in sources)
     asked = []
-    for word in _merged(test_set, rows.rows, direction):
+    for word in to_ask:
         pool = [each for each in words if not each.shares_with(word)]
         if len(pool) < test_set.shots:
             raise EvaluationError(
@@ -61,7 +64,7 @@ def words_task(test_set: WordsSet, text: str, draw: Draw) -> Task:
         direction=text,
         role=draw.role(text),
         rows=tuple(asked),
-        source=rows,
+        source=replace(whole, rows=rows),
         wording="quoted words",
         shots=test_set.shots,
         seed=draw.seed,
@@ -86,16 +89,17 @@ class _Word:
 def _merged(test_set: WordsSet, rows: Sequence[dict[str, Any]], direction: Direction) -> list[_Word]:
     """Rows as words, those that ask for the same one merged, in the order of the first."""
 
-    def words(text: str) -> list[str]:
-        return [word.strip() for word in text.split(test_set.separator) if word.strip()]
-
     same: dict[str, list[str]] = {}
     accepted: dict[str, list[str]] = {}
     for row in rows:
-        sources = words(row[direction.source])
+        sources = _words(test_set, row[direction.source])
         same.setdefault(sources[0], []).extend(sources)
-        accepted.setdefault(sources[0], []).extend(words(row[direction.target]))
+        accepted.setdefault(sources[0], []).extend(_words(test_set, row[direction.target]))
     return [_Word(word, frozenset(same[word]), tuple(dict.fromkeys(accepted[word]))) for word in same]
+
+
+def _words(test_set: WordsSet, cell: str) -> list[str]:
+    return [word.strip() for word in cell.split(test_set.separator) if word.strip()]
 
 
 def _ask(word: str, source: Language, target: Language) -> str:

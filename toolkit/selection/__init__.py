@@ -3,7 +3,7 @@
 from toolkit.selection.evidence import Evidence
 from toolkit.selection.layout import ModelLayout, layout_of, read_layout
 from toolkit.selection.methods import METHODS, looks_at
-from toolkit.selection.resolve import describe_layers, resolve_recipe, resolve_selection
+from toolkit.selection.resolve import describe_layers, possible_selections, resolve_recipe, resolve_selection
 
 __all__ = [
     "METHODS",
@@ -12,6 +12,7 @@ __all__ = [
     "describe_layers",
     "layout_of",
     "looks_at",
+    "possible_selections",
     "read_layout",
     "resolve_recipe",
     "resolve_selection",

@@ -25,7 +25,7 @@ from toolkit.selection.layout import ModelLayout
 from toolkit.tokens import example_ids
 
 ROWS = 250
-_MEMORY_SHARE = 0.5  # of what is free, for F of the layers that are measured at a time
+MEMORY_SHARE = 0.5  # of what is free, for F of the layers that are measured at a time
 
 Tokens = tuple[list[int], int]
 """Ids of an example, and how many of them are the prompt."""
@@ -77,7 +77,7 @@ def layer_scores(
     """
     parameters = dict(model.named_parameters())
     largest = max(sum(parameters[name].numel() for name in names) for names in layers)
-    fit = min(len(layers), _MEMORY_SHARE * _free_bytes(model) / (4 * largest))
+    fit = min(len(layers), MEMORY_SHARE * _free_bytes(model) / (4 * largest))
     at_once = layers_at_once or max(1, int(fit))
     groups = [layers[first : first + at_once] for first in range(0, len(layers), at_once)]
     scores: list[float] = []

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from toolkit.errors import SelectionError
+from toolkit.selection.assumed import Assumed, assumed_layers, assumed_subnetwork
 from toolkit.selection.budget import layers_for, parse_layers, share_of_weights
 from toolkit.selection.choice import Choice, drawn_like, feed_forward_of
 from toolkit.selection.evidence import Evidence, LooksAt, Ranking, require
@@ -100,8 +101,13 @@ def looks_at(text: str, layout: ModelLayout) -> LooksAt | None:
     return None
 
 
-def choose(text: str, layout: ModelLayout, *, seed: int, evidence: Evidence | None) -> Choice:
+def choose(
+    text: str, layout: ModelLayout, *, seed: int, evidence: Evidence | None, assumed: Assumed | None = None
+) -> Choice:
     """What `METHOD[:BUDGET]` chooses in this model; see `METHODS`.
+
+    Args:
+        assumed: where the layers or neurons of a ranked method lie, instead of ranking.
 
     Raises:
         SelectionError: if the method is unknown, its budget does not fit the model, or it lacks evidence.
@@ -114,6 +120,8 @@ def choose(text: str, layout: ModelLayout, *, seed: int, evidence: Evidence | No
         return Choice(position.pick(layout.n_layers, layers), position.embeddings, position.head)
     if name in RANKED:
         wanted = layers_for(budget, layout.n_layers)
+        if assumed is not None:
+            return Choice(assumed_layers(layout.n_layers, wanted, assumed), True, True)
         ranking = _rank(name, layout, require(evidence, name, RANKED[name]), seed)
         return Choice(ranking.top(wanted), True, True, scores=ranking.scores, facts=ranking.facts)
     if name == "layers":
@@ -124,6 +132,8 @@ def choose(text: str, layout: ModelLayout, *, seed: int, evidence: Evidence | No
         return _final(budget, layout)
     if name == "subnetwork":
         share = share_of_weights(budget)
+        if assumed is not None:
+            return assumed_subnetwork(layout, share, assumed)
         from toolkit.selection.neurons import choose_subnetwork
 
         return choose_subnetwork(layout, share, require(evidence, name, "texts"), seed)
@@ -132,7 +142,7 @@ def choose(text: str, layout: ModelLayout, *, seed: int, evidence: Evidence | No
             raise SelectionError(f"'{text}': full takes no budget", "write --select full")
         return Choice(tuple(range(layout.n_layers)), True, True, final_norm=True)
     inner = _inner(budget)
-    choice = choose(inner, layout, seed=seed, evidence=evidence)
+    choice = choose(inner, layout, seed=seed, evidence=evidence, assumed=assumed)
     return feed_forward_of(choice, inner) if name == "ffn" else drawn_like(choice, layout, inner, seed)
 
 

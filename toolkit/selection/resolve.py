@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
+from toolkit.selection.assumed import ASSUMED, Assumed
 from toolkit.selection.choice import Choice
 from toolkit.selection.evidence import Evidence
 from toolkit.selection.feed_forward import feed_forwards
 from toolkit.selection.layout import ModelLayout
-from toolkit.selection.methods import choose, parse
+from toolkit.selection.methods import choose, looks_at, parse
 
 
-def resolve_recipe(recipe: Recipe, layout: ModelLayout, evidence: Evidence | None = None) -> SelectionInfo:
+def possible_selections(recipe: Recipe, layout: ModelLayout) -> tuple[SelectionInfo, ...]:
+    """What the recipe's selection may turn out to be; one by position is just that.
+
+    Raises:
+        SelectionError: if the method is unknown or its budget does not fit the model.
+        BaseModelError: if the model lacks a part that the method needs.
+    """
+    if looks_at(recipe.select, layout) is None:
+        return (resolve_recipe(recipe, layout),)
+    found: list[SelectionInfo] = []
+    for place in ASSUMED:
+        selection = resolve_recipe(recipe, layout, assumed=place)
+        found += [] if selection in found else [selection]
+    return tuple(found)
+
+
+def resolve_recipe(
+    recipe: Recipe, layout: ModelLayout, evidence: Evidence | None = None, *, assumed: Assumed | None = None
+) -> SelectionInfo:
     """Which parameters a recipe trains in this model; see `resolve_selection`."""
     return resolve_selection(
         recipe.select,
@@ -21,6 +40,7 @@ def resolve_recipe(recipe: Recipe, layout: ModelLayout, evidence: Evidence | Non
         final_norm=recipe.final_norm,
         seed=recipe.seed,
         evidence=evidence,
+        assumed=assumed,
     )
 
 
@@ -33,6 +53,7 @@ def resolve_selection(
     final_norm: bool = False,
     seed: int = 0,
     evidence: Evidence | None = None,
+    assumed: Assumed | None = None,
 ) -> SelectionInfo:
     """Which parameters `METHOD[:BUDGET]` means in this model.
 
@@ -43,12 +64,13 @@ def resolve_selection(
         text: `cogsym:25%`, `front:8`, `full`, `layers:0-3,28-31`, `fisher:25%`; `METHODS` lists all.
         seed: of what is drawn: rows to look at, random layers and neurons.
         evidence: what a ranked method looks at; positions need the layout alone. `looks_at` tells.
+        assumed: instead of ranking, take the layers or neurons to lie there.
 
     Raises:
         SelectionError: if the method is unknown, its budget does not fit the model, or it lacks evidence.
         BaseModelError: if the model lacks a part that the method needs.
     """
-    choice = choose(text, layout, seed=seed, evidence=evidence)
+    choice = choose(text, layout, seed=seed, evidence=evidence, assumed=assumed)
     name, budget = parse(text)
     with_embeddings = choice.embeddings if embeddings is None else embeddings
     with_head = choice.head if head is None else head

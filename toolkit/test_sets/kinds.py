@@ -20,7 +20,7 @@ class _TestSet(Place):
 
     split: str = Field(default="test", description="hub: which split")
     name: str | None = Field(default=None, description="name of the test set in tables; default the file's name")
-    limit: int | None = Field(default=None, ge=1, description="rows to score, the first ones")
+    limit: int | None = Field(default=None, ge=1, description="rows, or of words questions, to score, the first ones")
     shots: int = Field(default=0, ge=0, le=MAX_SHOTS, description="worked examples in front of each prompt")
     shots_path: str | None = Field(default=None, description="file that the examples come from")
     shots_split: str | None = Field(default=None, description="hub: split that the examples come from")

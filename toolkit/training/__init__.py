@@ -1,6 +1,6 @@
 """From a base and a recipe to trained weights and a training record."""
 
-from toolkit.training.distributed import from_leader, leads, wait_for_all
+from toolkit.training.distributed import from_leader, leads
 from toolkit.training.mixture import Mixture, mix
 from toolkit.training.needs import Requirements, refuse_what_cannot_fit, requirements
 from toolkit.training.preflight import preflight
@@ -20,5 +20,4 @@ __all__ = [
     "refuse_what_cannot_fit",
     "requirements",
     "train",
-    "wait_for_all",
 ]

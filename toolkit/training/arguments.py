@@ -63,5 +63,6 @@ def training_arguments(
         dataloader_pin_memory=on_gpu,
         disable_tqdm=True,
         report_to=trainer_reporters(recipe),
+        project="cogsym",  # in trackio; W&B asks WANDB_PROJECT
         run_name=name,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
@@ -19,6 +20,8 @@ from toolkit.records import SelectionInfo
 from toolkit.training.trained import TrainedTensor
 
 T = TypeVar("T")
+
+PATIENCE = timedelta(hours=12)  # how long the others wait while one ranks layers or makes the delta
 
 
 def processes() -> int:
@@ -36,7 +39,7 @@ def wait_for_all() -> None:
     if processes() > 1:
         from accelerate import PartialState
 
-        PartialState(cpu=not torch.cuda.is_available()).wait_for_everyone()
+        PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE).wait_for_everyone()
 
 
 def from_leader(make: Callable[[], T]) -> T:

@@ -17,6 +17,7 @@ from typing import Literal
 
 from toolkit.records import SelectionInfo
 from toolkit.selection import ModelLayout
+from toolkit.selection.feed_forward import feed_forwards
 
 NF4_BYTES = 0.5 + 4 / 64  # half a byte, and one float32 scale for 64 weights
 BLOCK_STATE_BYTES = 2 * (1 + 4 / 256)  # 8-bit AdamW: two moments of a byte, with one float32 scale for 256 of them
@@ -48,7 +49,7 @@ class Setup:
     accumulates: bool = False  # several forward passes per step
     on_gpu: bool = False
     frozen_in_4bit: bool = False
-    adapter_weights: int = 0  # where LoRA adapters train instead of the selected weights
+    adapter_rank: int = 0  # of LoRA adapters; 0 where the selected weights themselves train
 
     @property
     def activation_bytes(self) -> int:
@@ -83,18 +84,45 @@ def shape_of(base: Path) -> Shape:
     )
 
 
-def memory_parts(shape: Shape, layout: ModelLayout, selection: SelectionInfo, setup: Setup) -> MemoryParts:
+def trained_counts(layout: ModelLayout, selection: SelectionInfo, setup: Setup) -> dict[str, int]:
+    """How many numbers train for each tensor that the selection names: its own, its neurons', or its adapter's."""
+    counts = {}
+    for name in selection.parameters:
+        dimensions = layout.shapes[name]
+        if setup.adapter_rank:
+            counts[name] = setup.adapter_rank * sum(dimensions) if len(dimensions) > 1 else 0
+        else:
+            counts[name] = math.prod(dimensions)
+    if selection.neurons:
+        blocks = feed_forwards(layout)
+        for layer, neurons in selection.neurons.items():
+            counts |= dict.fromkeys(blocks[layer].names, len(neurons) * blocks[layer].neuron_weights // 3)
+    return counts
+
+
+def memory_parts(
+    shape: Shape,
+    layout: ModelLayout,
+    selection: SelectionInfo,
+    setup: Setup,
+    *,
+    whole: SelectionInfo | None = None,
+) -> MemoryParts:
     """What training takes.
 
     The peak is the largest of three moments: the start of the backward pass (everything but the gradients of this
     pass), its way down (activations go, gradients come), and the step of the optimiser.
+
+    Args:
+        selection: what trains at the same time.
+        whole: the selection with what trains in other phases; that is kept like what trains now. Default: all trains.
     """
     tokens = setup.examples * setup.tokens
-    trained_names = () if setup.adapter_weights else selection.parameters
-    trained = setup.adapter_weights or selection.trained_weights
-    weights = _weight_bytes(layout, trained_names, setup) + setup.adapter_weights * setup.trained_bytes
+    counts = trained_counts(layout, selection, setup)
+    trained = sum(counts.values())
+    weights = _weight_bytes(layout, whole or selection, counts, setup)
     gradients = trained * setup.trained_bytes
-    optimizer = _optimizer_bytes(layout, trained_names, setup)
+    optimizer = _optimizer_bytes(layout, counts, setup)
     logits = tokens * shape.vocabulary * (LOSS_BYTES if setup.activation_bytes == 4 else LOSS_BYTES + 2)
     per_layer = [tokens * size for size in _layer_activation_bytes(shape, layout, selection, setup)]
     last = tokens * shape.width * (8 if setup.activation_bytes == 4 else 6)  # around the last norm
@@ -103,14 +131,14 @@ def memory_parts(shape: Shape, layout: ModelLayout, selection: SelectionInfo, se
     again = max(per_layer, default=0) if setup.gradient_checkpointing else 0
     # Gradients that flow through one layer: three of the feed-forward width, three of the model's.
     flowing = tokens * (3 * shape.feed_forward + 3 * shape.width) * setup.activation_bytes
-    largest = max((math.prod(layout.shapes[name]) for name in trained_names), default=0)
+    largest = max(counts.values(), default=0)
     step = _step_bytes(trained, largest, setup)
 
     standing = weights + optimizer
     before = gradients if setup.accumulates else 0
     start = standing + before + sum(held) + last + logits
     on_the_way = [
-        before + _arrived(layout, selection, setup, index) + sum(held[: index + 1]) + again + flowing
+        before + _arrived(layout, counts, setup, index) + sum(held[: index + 1]) + again + flowing
         for index in range(len(held))
     ]
     down = standing + max(on_the_way, default=0)
@@ -125,32 +153,37 @@ def memory_parts(shape: Shape, layout: ModelLayout, selection: SelectionInfo, se
     )
 
 
-def _weight_bytes(layout: ModelLayout, trained: tuple[str, ...], setup: Setup) -> int:
-    total: float = 0
+def _weight_bytes(layout: ModelLayout, kept: SelectionInfo, counts: dict[str, int], setup: Setup) -> int:
+    """The base's weights, and beside them the adapters, or the copies of neurons, that train.
+
+    Args:
+        kept: what is in the dtype of weights that train.
+        counts: what trains now.
+    """
+    ever = trained_counts(layout, kept, setup)
+    in_blocks = {name for layer in kept.neurons or () for name in layout.layers[layer]}
     inside = {name for names in layout.layers for name in names}
+    total: float = 0
     for name, dimensions in layout.shapes.items():
-        count = math.prod(dimensions)
-        if name in set(trained):
+        count, is_matrix = math.prod(dimensions), len(dimensions) > 1
+        if name in ever and not setup.adapter_rank and name not in in_blocks:
             total += count * setup.trained_bytes
-            if setup.trained_bytes > setup.activation_bytes and len(dimensions) > 1 and name != layout.embeddings:
-                total += count * setup.activation_bytes  # the copy that autocast keeps until the backward pass
-        elif setup.frozen_in_4bit and name in inside and len(dimensions) > 1:
-            total += count * NF4_BYTES
         else:
-            total += count * setup.frozen_bytes
+            in_4bit = setup.frozen_in_4bit and name in inside and is_matrix and name not in ever
+            total += count * (NF4_BYTES if in_4bit else setup.frozen_bytes) + ever.get(name, 0) * setup.trained_bytes
+        if setup.trained_bytes > setup.activation_bytes and is_matrix and name != layout.embeddings:
+            total += counts.get(name, 0) * setup.activation_bytes  # what autocast keeps until the backward pass
     return round(total)
 
 
-def _optimizer_bytes(layout: ModelLayout, trained: tuple[str, ...], setup: Setup) -> int:
-    """Two moments per trained weight; the 8-bit optimiser keeps small tensors and embeddings in 32 bits."""
-    counts = {name: math.prod(layout.shapes[name]) for name in trained}
+def _optimizer_bytes(layout: ModelLayout, counts: dict[str, int], setup: Setup) -> int:
+    """Two moments per number that trains; the 8-bit optimiser keeps small tensors and embeddings in 32 bits."""
     if setup.optimizer == "adamw":
-        return 2 * (sum(counts.values()) or setup.adapter_weights) * setup.trained_bytes
-    if not counts:
-        return round(setup.adapter_weights * BLOCK_STATE_BYTES)
+        return 2 * sum(counts.values()) * setup.trained_bytes
+    whole_embeddings = "" if setup.adapter_rank else layout.embeddings
     return round(
         sum(
-            8 * count if count < SMALLEST_8BIT or name == layout.embeddings else BLOCK_STATE_BYTES * count
+            8 * count if count < SMALLEST_8BIT or name == whole_embeddings else BLOCK_STATE_BYTES * count
             for name, count in counts.items()
         )
     )
@@ -168,7 +201,9 @@ def _layer_activation_bytes(shape: Shape, layout: ModelLayout, selection: Select
             continue
         norms: float = 2 * 4 * shape.width  # inputs of the two norms, in float32
         gates: float = 3 * shape.feed_forward * size  # gate, its activation, up
-        if index in selection.layers:
+        if selection.neurons is not None:
+            norms += shape.width * size * (index in selection.neurons)  # what the rows of gate and up are applied to
+        elif index in selection.layers:
             # What each matrix is multiplied by is kept for its gradient; so is what the norms' weights are.
             norms += 2 * shape.width * (2 * size if setup.trained_bytes == size else setup.trained_bytes + 2.5 * size)
             gates += shape.feed_forward * size
@@ -176,17 +211,15 @@ def _layer_activation_bytes(shape: Shape, layout: ModelLayout, selection: Select
     return found
 
 
-def _arrived(layout: ModelLayout, selection: SelectionInfo, setup: Setup, index: int) -> int:
+def _arrived(layout: ModelLayout, counts: dict[str, int], setup: Setup, index: int) -> int:
     """Bytes of the gradients that are there when the backward pass comes to this layer."""
-    if setup.adapter_weights:
-        return round(setup.adapter_weights * setup.trained_bytes * (1 - index / layout.n_layers))
-    names = [layout.head] if selection.head and not layout.tied else []
-    for above in range(index, layout.n_layers):
-        names += [name for name in layout.layers[above] if above in selection.layers]
-    if index == 0 and selection.embeddings:
+    if setup.accumulates:
+        return 0
+    names = [] if layout.tied else [layout.head]
+    names += [name for above in range(index, layout.n_layers) for name in layout.layers[above]]
+    if index == 0:
         names.append(layout.embeddings)
-    arrived = layout.count(tuple(names)) * setup.trained_bytes
-    return 0 if setup.accumulates else arrived
+    return sum(counts.get(name, 0) for name in names) * setup.trained_bytes
 
 
 def _step_bytes(trained: int, largest: int, setup: Setup) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +34,24 @@ def keep_metrics_until(path: Path, step: int) -> None:
     draft = path.with_name(f".{path.name}.tmp")
     draft.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     os.replace(draft, path)
+
+
+def closing_loss(losses: Sequence[tuple[int, float]]) -> tuple[float, int]:
+    """The mean loss at the end of training, and of how many steps it is.
+
+    One step tells little: batches hold examples of like length, and short ones are harder per token. So it is the last
+    tenth of the steps, at least ten, at most half of them.
+
+    Args:
+        losses: each logged step, and the mean loss of the steps since the one logged before; not empty.
+    """
+    last = losses[-1][0]
+    wanted = max(1, min(last // 2, max(10, last // 10)))
+    befores = (0, *(step for step, _ in losses))
+    total, covered = 0.0, 0
+    for (step, loss), before in zip(reversed(losses), reversed(befores[:-1]), strict=True):
+        total += loss * (step - before)
+        covered += step - before
+        if covered >= wanted:
+            break
+    return total / covered, covered

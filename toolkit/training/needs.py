@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from toolkit.environment import free_memory_bytes
-from toolkit.errors import OutputError, TrainingError
+from toolkit.errors import OutputError, SelectionError, TrainingError
 from toolkit.prompts import Example
 from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
-from toolkit.selection import ModelLayout
-from toolkit.training.distributed import micro_batch_size
-from toolkit.training.memory import MemoryParts, Setup, memory_parts, shape_of
-from toolkit.training.phases import has_two_ends, phases_of
-from toolkit.training.speed import EFFICIENCY, flops_per_token, matrix_rate, mean_length
+from toolkit.selection import ModelLayout, possible_selections
+from toolkit.training.distributed import accumulation_steps, micro_batch_size
+from toolkit.training.memory import MemoryParts, Setup, memory_parts, shape_of, trained_counts
+from toolkit.training.pace import Pace, Span, measure_pace
+from toolkit.training.phases import has_two_ends, narrowed, phases_of
+from toolkit.training.ranking import RankingNeeds, ranking_needs
+from toolkit.training.remedies import remedies
+from toolkit.training.speed import TimeEstimate, around, assumed_seconds, flops_per_token, mean_length, step_seconds
 
 CUDA_BYTES = 600 * 10**6  # what the driver and the libraries take of a card before anything is on it
 CARD_OVERHEAD = 1.05  # memory that PyTorch's allocator holds on a GPU and cannot use
@@ -28,8 +33,10 @@ CHECKPOINTS = 3  # two are kept while the third is written
 class Requirements:
     """What training needs and what there is. Memory is the GPU's where it trains on one, else the main memory."""
 
-    memory: MemoryParts
-    needed_bytes: int  # memory.peak with what the device itself takes
+    trained_weights: int  # at most, where the selection is not known yet
+    memory: MemoryParts  # of the phase that takes most
+    ranking: RankingNeeds | None  # of finding the selection, before training
+    needed_bytes: int  # the most of both, with what the device itself takes
     free_bytes: int | None  # None where the system doesn't tell
     on_gpu: bool
     disk_bytes: int  # checkpoints, trained weights and delta
@@ -37,8 +44,8 @@ class Requirements:
     tokens: int  # per example, at most
     mean_tokens: float  # per example, for the time
     flops_per_step: float
-    seconds_per_step: float | None  # None where it was planned for another machine
-    steps: int | None  # None where neither the recipe nor the data says
+    time: TimeEstimate | None  # of training; None where it could be neither measured nor assumed
+    steps: int | None  # of all phases; None where neither the recipe nor the data says
     remedies: tuple[str, ...]  # what to change, each with what is needed then; empty where it fits
 
     @property
@@ -49,60 +56,116 @@ class Requirements:
     def fits_disk(self) -> bool:
         return self.disk_bytes <= self.free_disk_bytes
 
+
+@dataclass(frozen=True)
+class _Case:
+    """A recipe with one selection that it may turn out to have."""
+
+    recipe: Recipe
+    base: Path
+    layout: ModelLayout
+    selection: SelectionInfo
+    on_gpu: bool
+
     @property
-    def seconds(self) -> float | None:
-        """The whole run."""
-        return None if self.steps is None or self.seconds_per_step is None else self.steps * self.seconds_per_step
+    def setup(self) -> Setup:
+        return setup_of(self.recipe, on_gpu=self.on_gpu)
+
+    @property
+    def phases(self) -> tuple[SelectionInfo, ...]:
+        """What trains at the same time, first to last."""
+        return tuple(
+            narrowed(self.selection, phase, self.layout)
+            for phase in phases_of(self.recipe, self.selection, self.layout)
+        )
+
+    def memory(self) -> MemoryParts:
+        """The parts of the phase that takes most."""
+        shape, setup = shape_of(self.base), self.setup
+        return max(
+            (memory_parts(shape, self.layout, phase, setup, whole=self.selection) for phase in self.phases),
+            key=lambda parts: parts.peak,
+        )
+
+    def needed_bytes(self) -> int:
+        return with_overhead(self.memory().peak, self.on_gpu)
+
+    def disk_bytes(self) -> int:
+        """Checkpoints with optimiser state; the trained weights, and a delta that may take as much, in 16 bits."""
+        shape, setup = shape_of(self.base), self.setup
+        counts = trained_counts(self.layout, self.selection, setup)
+        optimizer = sum(memory_parts(shape, self.layout, phase, setup).optimizer for phase in self.phases)
+        checkpoint = sum(counts.values()) * setup.trained_bytes + optimizer
+        return CHECKPOINTS * checkpoint + 2 * 2 * self.layout.count(tuple(counts))
 
 
 def requirements(
     recipe: Recipe,
     base: Path,
     layout: ModelLayout,
-    selection: SelectionInfo,
+    selections: Sequence[SelectionInfo],
     *,
     out: Path | None = None,
     examples: Sequence[Example] | None = None,
     card_bytes: int | None = None,
+    ranks: bool = False,
+    measure: bool = True,
 ) -> Requirements:
     """What this recipe needs; reads the base's `config.json` alone.
 
     Args:
         base: folder with that config.
+        selections: what it may turn out to train, see `possible_selections`; the most that any of them needs counts.
         out: where the run will be; default the current folder.
         examples: what it trains on, where that is read already; else as many tokens each as the recipe allows.
         card_bytes: plan for a GPU with this much memory instead of for this machine.
-    """
-    import torch
+        ranks: count what finding the selection takes too, where it is a ranked one.
+        measure: run parts of the base for a few seconds to estimate the time; not done for another machine.
 
+    Raises:
+        SelectionError: if the recipe trains one end after the other, and the selection cannot have two ends.
+    """
     on_gpu = card_bytes is not None or torch.cuda.is_available()
-    shape = shape_of(base)
-    setup = setup_of(recipe, layout, selection, on_gpu=on_gpu)
-    memory = _memory(recipe, base, layout, selection, setup)
+    cases = [_Case(recipe, base, layout, each, on_gpu) for each in _that_can_train(recipe, selections)]
+    worst = max(cases, key=lambda case: case.memory().peak)
+    setup, memory = worst.setup, worst.memory()
     free = card_bytes if card_bytes is not None else free_memory_bytes()
-    needed = _needed(memory, on_gpu)
     mean_tokens = setup.tokens if examples is None else mean_length(base, examples, setup.tokens)
-    typical = replace(setup, tokens=round(mean_tokens))
-    flops = flops_per_token(shape, layout, selection, typical) * recipe.batch_size * mean_tokens
+    pace = None
+    if measure and card_bytes is None:
+        usual = round(mean_tokens)
+        pace = measure_pace(recipe, base, layout, worst.selection, examples=setup.examples, tokens=usual)
+    ranking = None
+    if ranks:
+        ranking = ranking_needs(recipe, base, layout, worst.selection, worst.setup, pace, mean_tokens, free)
+    needed = max(worst.needed_bytes(), with_overhead(ranking.bytes, on_gpu) if ranking else 0)
     steps = recipe.max_steps
     if steps is None and examples is not None:
         steps = max(1, round(recipe.epochs * len(examples) / recipe.batch_size))
-    remedies: tuple[str, ...] = ()
+    flops = [_flops(case, mean_tokens) for case in cases]
+    changes: tuple[str, ...] = ()
     if free is not None and needed > free:
-        remedies = tuple(_remedies(recipe, base, layout, selection, on_gpu=on_gpu, free=free))
+
+        def would_need(changed: Recipe) -> int:
+            picked = selections if changed.select == recipe.select else possible_selections(changed, layout)
+            return max(_Case(changed, base, layout, each, on_gpu).needed_bytes() for each in picked)
+
+        changes = tuple(remedies(recipe, worst.selection, would_need, free))
     return Requirements(
+        trained_weights=max(case.selection.trained_weights for case in cases),
         memory=memory,
+        ranking=ranking,
         needed_bytes=needed,
         free_bytes=free,
         on_gpu=on_gpu,
-        disk_bytes=_disk_bytes(selection, setup, memory),
+        disk_bytes=max(case.disk_bytes() for case in cases),
         free_disk_bytes=shutil.disk_usage(_existing(out or Path.cwd())).free,
         tokens=setup.tokens,
         mean_tokens=mean_tokens,
-        flops_per_step=flops,
-        seconds_per_step=None if card_bytes is not None else flops / (EFFICIENCY * matrix_rate(setup)),
-        steps=steps,
-        remedies=remedies,
+        flops_per_step=max(flops),
+        time=_time(cases, flops, mean_tokens, steps, pace, card_bytes),
+        steps=None if steps is None else steps * len(worst.phases),
+        remedies=changes,
     )
 
 
@@ -130,14 +193,11 @@ def refuse_what_cannot_fit(needs: Requirements) -> None:
         )
 
 
-def setup_of(recipe: Recipe, layout: ModelLayout, selection: SelectionInfo, *, on_gpu: bool) -> Setup:
+def setup_of(recipe: Recipe, *, on_gpu: bool) -> Setup:
     """What the recipe means on this kind of device."""
-    trained = 4 if recipe.trained_dtype == "float32" or (recipe.trained_dtype == "auto" and not on_gpu) else 2
+    by_itself = 2 if on_gpu and recipe.method != "lora" else 4
+    trained = {"auto": by_itself, "float32": 4, "bfloat16": 2}[recipe.trained_dtype]
     micro = micro_batch_size(recipe)
-    adapters = 0
-    if recipe.method == "lora":
-        shapes = [layout.shapes[name] for name in selection.parameters]
-        adapters = sum(recipe.lora_rank * sum(shape) for shape in shapes if len(shape) > 1)
     return Setup(
         examples=micro,
         tokens=recipe.max_tokens,
@@ -148,95 +208,76 @@ def setup_of(recipe: Recipe, layout: ModelLayout, selection: SelectionInfo, *, o
         accumulates=micro < recipe.batch_size,
         on_gpu=on_gpu,
         frozen_in_4bit=recipe.frozen == "4bit",
-        adapter_weights=adapters,
+        adapter_rank=recipe.lora_rank if recipe.method == "lora" else 0,
     )
 
 
-def _memory(recipe: Recipe, base: Path, layout: ModelLayout, selection: SelectionInfo, setup: Setup) -> MemoryParts:
-    """The parts of the phase that takes most."""
-    phases = phases_of(recipe, selection, layout)
-    shape = shape_of(base)
-    if len(phases) == 1:
-        return memory_parts(shape, layout, selection, setup)
-    found = []
-    for phase in phases:
-        names = tuple(name for name in selection.parameters if name in phase.tensors)
-        part = {
-            "parameters": names,
-            "trained_weights": layout.count(names),
-            "layers": tuple(layer for layer in selection.layers if set(layout.layers[layer]) & set(names)),
-            "embeddings": layout.embeddings in names,
-            "head": layout.head in names,
-        }
-        found.append(memory_parts(shape, layout, selection.model_copy(update=part), setup))
-    return max(found, key=lambda parts: parts.peak)
+def with_overhead(peak: int, on_gpu: bool) -> int:
+    """What a device has to have free, where so many bytes are in use at one time."""
+    return round(peak * CARD_OVERHEAD) + CUDA_BYTES if on_gpu else round(peak * HEAP_OVERHEAD)
 
 
-def _needed(memory: MemoryParts, on_gpu: bool) -> int:
-    return round(memory.peak * CARD_OVERHEAD) + CUDA_BYTES if on_gpu else round(memory.peak * HEAP_OVERHEAD)
+def _that_can_train(recipe: Recipe, selections: Sequence[SelectionInfo]) -> Sequence[SelectionInfo]:
+    """Those that have two ends, where the recipe trains one after the other.
 
-
-def _disk_bytes(selection: SelectionInfo, setup: Setup, memory: MemoryParts) -> int:
-    """Checkpoints with optimiser state; the trained weights, and a delta that may take as much, in 16 bits."""
-    trained = setup.adapter_weights or selection.trained_weights
-    checkpoint = trained * setup.trained_bytes + memory.optimizer
-    return CHECKPOINTS * checkpoint + 2 * 2 * selection.trained_weights
-
-
-def _remedies(
-    recipe: Recipe, base: Path, layout: ModelLayout, selection: SelectionInfo, *, on_gpu: bool, free: int
-) -> Iterator[str]:
-    """Changes of the recipe that make it fit: each one alone, else as many as it takes, the cheapest first."""
-    from toolkit.selection import resolve_recipe
-
-    def needed(chosen: Recipe) -> int:
-        picked = selection
-        if chosen.select != recipe.select:
-            picked = resolve_recipe(chosen, layout)
-        setup = setup_of(chosen, layout, picked, on_gpu=on_gpu)
-        return _needed(_memory(chosen, base, layout, picked, setup), on_gpu)
-
-    def wording(changes: dict[str, object], size: int) -> str:
-        said = " and ".join(
-            f"`{key}: {str(value).lower() if value is True else value}`" for key, value in changes.items()
+    Raises:
+        SelectionError: if there is none.
+    """
+    if recipe.order == "together" or len(selections) == 1:
+        return selections
+    found = [selection for selection in selections if has_two_ends(selection)]
+    if not found:
+        raise SelectionError(
+            f"`order: {recipe.order}` trains one end after the other, and {recipe.select} cannot have two ends",
+            "choose layers at both ends, e.g. --select cogsym:25%, or `order: together`",
         )
-        return f"{said} ({size / 1e9:.1f} GB)"
-
-    enough = [change for change in _changes(recipe, selection) if needed(recipe.model_copy(update=change)) <= free]
-    for change in enough:
-        yield wording(change, needed(recipe.model_copy(update=change)))
-    together: dict[str, object] = {}
-    for change in () if enough else _changes(recipe, selection):
-        together |= change
-        size = needed(recipe.model_copy(update=together))
-        if size <= free:
-            yield wording(together, size)
-            return
+    return found
 
 
-def _changes(recipe: Recipe, selection: SelectionInfo) -> list[dict[str, object]]:
-    """Changes that save memory: those that leave the result as it is first, those that train less last."""
-    changes: list[dict[str, object]] = []
-    if not recipe.gradient_checkpointing:
-        changes.append({"gradient_checkpointing": True})
-    micro = micro_batch_size(recipe)
-    if micro > 1:
-        changes.append({"micro_batch_size": 1})
-    if recipe.optimizer == "adamw":
-        changes.append({"optimizer": "adamw_8bit"})
-    if recipe.trained_dtype == "float32":
-        changes.append({"trained_dtype": "bfloat16"})
-    if recipe.frozen == "16bit" and len(selection.layers) < selection.n_layers:
-        changes.append({"frozen": "4bit"})
-    if recipe.order == "together" and has_two_ends(selection):
-        changes.append({"order": "front_then_rear"})
-    if recipe.max_tokens > 256:
-        changes.append({"max_tokens": 256})
-    if len(selection.layers) > selection.n_layers / 4:
-        changes.append({"select": "cogsym:25%"})
-    elif selection.n_layers >= 16 and len(selection.layers) > selection.n_layers / 8:
-        changes.append({"select": "cogsym:12.5%"})
-    return changes
+def _flops(case: _Case, mean_tokens: float) -> float:
+    """Operations of one step of all processes, the mean over the phases."""
+    setup = replace(case.setup, tokens=round(mean_tokens))
+    shape, phases = shape_of(case.base), case.phases
+    per_token = sum(flops_per_token(shape, case.layout, phase, setup) for phase in phases) / len(phases)
+    return per_token * case.recipe.batch_size * mean_tokens
+
+
+def _time(
+    cases: Sequence[_Case],
+    flops: Sequence[float],
+    mean_tokens: float,
+    steps: int | None,
+    pace: Pace | None,
+    card_bytes: int | None,
+) -> TimeEstimate | None:
+    """How long training takes; of a ranked selection the range over all that it may be."""
+    recipe = cases[0].recipe
+    n_phases = len(cases[0].phases)
+    if pace is not None:
+        step = around(_step_of(case, pace, mean_tokens) for case in cases)
+        assumes = "timed on a layer of these shapes just now, with the machine as busy as it is"
+    elif card_bytes is not None:
+        step = around(assumed_seconds(each, card_bytes) for each in flops)
+        rates = assumed_seconds(1e12, card_bytes)
+        assumes = (
+            f"assuming that the card does {1 / rates.most:.0f} to {1 / rates.least:.0f} trillion operations per second"
+        )
+    else:
+        return None
+    whole = None if steps is None else step * (steps * n_phases)
+    if recipe.order != "together":
+        assumes += "; both phases counted"
+    return TimeEstimate(step=step, whole=whole, measured=pace is not None, assumes=assumes)
+
+
+def _step_of(case: _Case, pace: Pace, mean_tokens: float) -> Span:
+    """One optimiser step, the mean over the phases."""
+    setup = replace(case.setup, tokens=round(mean_tokens))
+    passes = accumulation_steps(case.recipe)
+    total = Span(0.0, 0.0)
+    for phase in case.phases:
+        total += step_seconds(pace, case.layout, phase, setup, passes)
+    return total * (1 / len(case.phases))
 
 
 def _existing(folder: Path) -> Path:

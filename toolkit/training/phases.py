@@ -42,6 +42,25 @@ def phases_of(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> 
     return phases if recipe.order == "front_then_rear" else phases[::-1]
 
 
+def narrowed(selection: SelectionInfo, phase: Phase, layout: ModelLayout) -> SelectionInfo:
+    """The part of a selection that trains in this phase."""
+    names = tuple(name for name in selection.parameters if name in phase.tensors)
+    layers = tuple(layer for layer in selection.layers if phase.tensors & set(layout.layers[layer]))
+    neurons = selection.neurons
+    if neurons is not None:
+        neurons = {layer: neurons[layer] for layer in layers}
+    return selection.model_copy(
+        update={
+            "parameters": names,
+            "layers": layers,
+            "neurons": neurons,
+            "trained_weights": layout.count(names),
+            "embeddings": layout.embeddings in names,
+            "head": layout.head in names,
+        }
+    )
+
+
 def enter(phase: Phase, trained: Sequence[TrainedTensor]) -> None:
     """Let what belongs to this phase train, and nothing else; gradients of an earlier phase are dropped."""
     for tensor in trained:

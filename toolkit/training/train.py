@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import PrinterCallback, ProgressCallback, TrainerState
 
-from toolkit.environment import REPORTED, hardware, package_versions
 from toolkit.errors import TrainingStopped
-from toolkit.recipe import Recipe, portable
+from toolkit.recipe import Recipe
 from toolkit.records import BaseInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
 from toolkit.selection import read_layout
@@ -26,14 +21,14 @@ from toolkit.training.backends import backend_of, load_to_train
 from toolkit.training.batches import ExampleDataset, pad
 from toolkit.training.curve import draw_loss_curve
 from toolkit.training.distributed import ShardedParameters, leads
-from toolkit.training.dtypes import trained_dtype
 from toolkit.training.energy import EnergyMeter
 from toolkit.training.failures import explained
 from toolkit.training.methods import make_trainable, method_of
-from toolkit.training.metrics import keep_metrics_until, read_metrics
+from toolkit.training.metrics import keep_metrics_until
 from toolkit.training.mixture import Mixture
 from toolkit.training.phases import enter, phases_of
 from toolkit.training.preflight import preflight
+from toolkit.training.record import make_record
 from toolkit.training.reporting import tensorboard_callbacks
 from toolkit.training.snapshots import SnapshotCallback, Snapshots
 from toolkit.training.trained import count_trained, save_trained
@@ -117,32 +112,17 @@ def train(
                 from toolkit.training.lora import save_adapter
 
                 save_adapter(model, run.adapter, base_info.id)
-    record = TrainingRecord(
-        language=recipe.language,
-        base=base_info,
-        selection=selection,
-        method=method_of(recipe, selection),
+    record = make_record(
+        recipe,
+        mixture,
+        base_info,
+        selection,
+        run,
+        watch=watch,
+        dataset=dataset,
         trained_parameters=n_trained,
-        backend=backend_of(recipe),
-        data=mixture.sources,
-        recipe=portable(recipe).model_dump(mode="json"),
-        recipe_changes=portable(recipe).changes(),
-        steps=watch.steps_done,
-        examples=len(dataset),
-        too_long=dataset.too_long,
-        tokens=watch.tokens_done,
-        first_loss=watch.first_loss if watch.first_loss is not None else float("nan"),
-        final_loss=watch.last_loss if watch.last_loss is not None else float("nan"),
-        held_out_loss=_held_out_loss(recipe, run),
-        seconds=round(time.monotonic() - started, 1),
-        peak_memory_bytes=_peak_memory_bytes(),
-        trained_dtype=str(trained_dtype(recipe)).removeprefix("torch."),
-        hardware=hardware(),
-        energy_kwh=None if resumed else energy.kwh,
-        emissions_grams=None if resumed else energy.emissions_grams,
-        country=None if resumed else energy.country,
-        versions=package_versions((*REPORTED, *_used_packages(recipe))),
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        seconds=time.monotonic() - started,
+        energy=None if resumed else energy,
     )
     if leads():
         draw_loss_curve(run.metrics, run.figures / "loss.png")
@@ -183,28 +163,3 @@ def _train_phase(
             "`cogsym train --resume RUN` goes on from there",
         )
     return trainer.state
-
-
-def _held_out_loss(recipe: Recipe, run: RunFolder) -> float | None:
-    """The loss of the saved weights on the held-out rows."""
-    losses = [line["held_out_loss"] for line in read_metrics(run.metrics) if "held_out_loss" in line]
-    if not losses:
-        return None
-    return float(min(losses) if recipe.keep_best else losses[-1])
-
-
-def _used_packages(recipe: Recipe) -> list[str]:
-    """Optional packages that had a part in the run."""
-    used = {
-        "peft": recipe.method == "lora",
-        "bitsandbytes": recipe.optimizer == "adamw_8bit" or recipe.frozen == "4bit",
-        "unsloth": backend_of(recipe) == "unsloth",
-    }
-    return [package for package, had_a_part in used.items() if had_a_part]
-
-
-def _peak_memory_bytes() -> int:
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

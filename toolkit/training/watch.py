@@ -42,7 +42,7 @@ class Watch(TrainerCallback):
         self.steps_done = 0  # in the phases that are over
         self.tokens_done = 0
         self.first_loss: float | None = None
-        self.last_loss: float | None = None
+        self.losses: list[tuple[int, float]] = []  # of this phase: each logged step, and the mean since the one before
         self.interrupted = False
         self._previous: Any = None
         self._mark = (time.monotonic(), 0)
@@ -64,10 +64,9 @@ class Watch(TrainerCallback):
 
     def _remember(self, state: TrainerState) -> None:
         """The losses that a phase logged before it was stopped."""
-        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-        if losses:
-            self.first_loss = losses[0] if self.first_loss is None else self.first_loss
-            self.last_loss = losses[-1]
+        self.losses = [(int(entry["step"]), entry["loss"]) for entry in state.log_history if "loss" in entry]
+        if self.losses and self.first_loss is None:
+            self.first_loss = self.losses[0][1]
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.restore_signal()
@@ -81,7 +80,8 @@ class Watch(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.step = self.steps_done + state.global_step
         if self.report is not None:
-            self.report(TrainingStep(self.step, self.steps, self.last_loss, self._speed))
+            loss = self.losses[-1][1] if self.losses else None
+            self.report(TrainingStep(self.step, self.steps, loss, self._speed))
         if self.interrupted:
             control.should_save = control.should_training_stop = True
         if control.should_save:
@@ -111,7 +111,7 @@ class Watch(TrainerCallback):
         self._speed = (tokens - self._mark[1]) / max(now - self._mark[0], 1e-9)
         self._mark = (now, tokens)
         self.first_loss = loss if self.first_loss is None else self.first_loss
-        self.last_loss = loss
+        self.losses.append((state.global_step, loss))
         line = {
             "step": step,
             "loss": loss,

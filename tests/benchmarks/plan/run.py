@@ -1,4 +1,4 @@
-"""Predicted against measured peak memory of training, each case in a process of its own.
+"""Predicted against measured peak memory and step time of training, each case in a process of its own.
 
     python tests/benchmarks/plan/run.py             # every case; a few minutes on two cores
     python tests/benchmarks/plan/run.py NAME ...    # some of them
@@ -13,17 +13,22 @@ import datetime
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-STEPS = 3
+# Seconds that this thread spent computing: other programs take none of them. With one thread of OpenMP that is all the
+# work there is, on a CPU; where a GPU works, only the clock on the wall sees it.
+CLOCK = time.perf_counter if shutil.which("nvidia-smi") else time.thread_time
+STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Case:
     optimizer: str = "adamw"
     trained_dtype: str = "auto"
     checkpointing: bool = False
+    method: str = "weights"
+    order: str = "together"
 
 
 CASES = (
@@ -61,6 +68,10 @@ CASES = (
     Case("8bit", optimizer="adamw_8bit", select="full", tokens=128),
     Case("checkpointing", checkpointing=True, select="full", tokens=512),
     Case("bfloat16", trained_dtype="bfloat16", select="full", tokens=128),
+    Case("lora", method="lora"),
+    Case("neurons", select="subnetwork:1%"),
+    Case("front-then-rear", order="front_then_rear"),
+    Case("lora-front-then-rear", method="lora", order="front_then_rear"),
 )
 
 
@@ -95,7 +106,7 @@ def plan_and_train(case: Case, folder: Path) -> dict[str, Any]:
     from toolkit.delta import read_base_info
     from toolkit.recipe import make_recipe
     from toolkit.run_folder import RunFolder
-    from toolkit.selection import read_layout, resolve_selection
+    from toolkit.selection import possible_selections, read_layout
     from toolkit.training import mix, requirements, train
 
     base = folder / "base"
@@ -116,16 +127,35 @@ def plan_and_train(case: Case, folder: Path) -> dict[str, Any]:
             "trained_dtype": case.trained_dtype,
             "gradient_checkpointing": case.checkpointing,
             "checkpoint_steps": 1000,
+            "method": case.method,
+            "order": case.order,
         }
     )
     layout = read_layout(base)
-    selection = resolve_selection(case.select, layout)
-    needs = requirements(recipe, base, layout, selection)
+    selection = possible_selections(recipe, layout)[-1]  # of neurons, those that are spread over all layers
+    needs = requirements(recipe, base, layout, (selection,), measure=False)
     mixture = mix(recipe)
+    info = read_base_info(base, "random")
+    before = step_of(recipe, base, layout, selection)
+    stamps: list[float] = []
     with Peak() as peak:
-        record = train(recipe, mixture, base, read_base_info(base, "random"), selection, RunFolder(folder / "run"))
+        record = train(
+            recipe,
+            mixture,
+            base,
+            info,
+            selection,
+            RunFolder(folder / "run"),
+            report=lambda step: stamps.append(CLOCK()),
+        )
+    after = step_of(recipe, base, layout, selection)
     on_gpu = torch.cuda.is_available()
     measured = torch.cuda.max_memory_allocated() if on_gpu else peak.bytes
+    steps = [second - first for first, second in pairwise(stamps)]
+    del steps[STEPS - 1 :: STEPS]  # from one phase to the next
+    # The first step of each phase makes the optimiser's state, and is left out with what came before it.
+    step = statistics.mean(steps)
+    predicted = statistics.mean([before.least, before.most, after.least, after.most])
     return {
         "case": asdict(case),
         "weights": layout.n_weights,
@@ -133,12 +163,35 @@ def plan_and_train(case: Case, folder: Path) -> dict[str, Any]:
         "measured_bytes": measured,
         "ratio": round(needs.memory.peak / measured, 3),
         "parts": asdict(needs.memory),
-        "predicted_seconds_per_step": round(needs.seconds_per_step, 3),
-        "measured_seconds": record.seconds,
+        "predicted_step_seconds": [round(each, 3) for span in (before, after) for each in (span.least, span.most)],
+        "measured_step_seconds": [round(each, 3) for each in steps],
+        "time_ratio": round(predicted / step, 3),
+        "step_is_in_range": min(before.least, after.least) <= step <= max(before.most, after.most),
         "device": record.hardware.device,
         "versions": record.versions,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
+
+
+def step_of(recipe: Any, base: Path, layout: Any, selection: Any) -> Any:
+    """The time of a step as `cogsym plan` estimates it, on the benchmark's clock."""
+    import torch
+
+    from toolkit.training.distributed import accumulation_steps
+    from toolkit.training.needs import setup_of
+    from toolkit.training.pace import Span, measure_pace
+    from toolkit.training.phases import narrowed, phases_of
+    from toolkit.training.speed import step_seconds
+
+    setup = setup_of(recipe, on_gpu=torch.cuda.is_available())
+    pace = measure_pace(recipe, base, layout, selection, examples=setup.examples, tokens=setup.tokens, clock=CLOCK)
+    assert pace is not None
+    phases = phases_of(recipe, selection, layout)
+    total = Span(0.0, 0.0)
+    for phase in phases:
+        part = narrowed(selection, phase, layout)
+        total += step_seconds(pace, layout, part, setup, accumulation_steps(recipe))
+    return total * (1 / len(phases))
 
 
 class Peak:
@@ -185,16 +238,18 @@ def child(name: str) -> None:
         "tiny",
         width=64,
         feed_forward=96,
-        layers=2,
+        layers=4,
         heads=2,
         keys=2,
         batch=case.batch,
         micro=case.micro,
         tokens=32,
-        select="full",
+        select="full" if case.order == "together" else "cogsym:2",
         optimizer=case.optimizer,
         trained_dtype=case.trained_dtype,
         checkpointing=case.checkpointing,
+        method=case.method,
+        order=case.order,
     )
     with tempfile.TemporaryDirectory() as folder:
         make_base(tiny, Path(folder) / "base")
@@ -226,6 +281,7 @@ def main() -> None:
         started = time.monotonic()
         command = [sys.executable, __file__, "--child", case.name]
         environment = os.environ if arguments.default_malloc else os.environ | {"MALLOC_MMAP_THRESHOLD_": "1000000"}
+        environment = dict(environment) | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
             sys.exit(f"{case.name}: {done.stderr[-2000:]}")
@@ -234,7 +290,7 @@ def main() -> None:
             f"{case.name:14} {point['weights'] / 1e6:6.1f} M weights  "
             f"predicted {point['predicted_bytes'] / 1e6:7.1f} MB  "
             f"measured {point['measured_bytes'] / 1e6:7.1f} MB  "
-            f"ratio {point['ratio']:.2f}  ({time.monotonic() - started:.0f} s)",
+            f"ratio {point['ratio']:.2f}  time ratio {point['time_ratio']:.2f}  ({time.monotonic() - started:.0f} s)",
             flush=True,
         )
         if arguments.default_malloc:

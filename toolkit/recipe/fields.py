@@ -1,21 +1,16 @@
-"""A recipe: everything that determines a training run, read from one YAML file and saved with the run."""
+"""What a recipe says: a field for everything that determines a training run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from toolkit.errors import RecipeError
 from toolkit.languages import get_language, parse_direction
 from toolkit.places import Place
 from toolkit.prompts import TEMPLATES, get_template
 from toolkit.records import Origin
-from toolkit.test_sets.kinds import KINDS, TestSet
+from toolkit.test_sets.kinds import TestSet
 
 
 class DataSource(Place):
@@ -169,155 +164,8 @@ class Recipe(BaseModel):
         return changes
 
 
-class _Tests(BaseModel):
-    """Test sets without a recipe around them."""
-
-    evaluation: tuple[TestSet, ...]
-
-
 def usual_learning_rate(method: str | None, select: str | None) -> float:
     """The peak learning rate where a recipe names none; our choice where a paper's is not known."""
     if method == "lora":
         return 2e-4
     return 1e-4 if (select or "").partition(":")[0] == "subnetwork" else 2e-5  # 1e-4: arXiv 2510.13580
-
-
-def read_recipe(path: Path, folder: Path | None = None) -> Recipe:
-    """The recipe in this YAML file, its relative paths resolved against `folder`; default the file's own.
-
-    Raises:
-        RecipeError: if the file is missing, is not YAML, or has an unknown key or a value out of range.
-    """
-    return resolve_paths(make_recipe(_read_fields(path), where=f"recipe {path}"), folder or path.parent)
-
-
-def _read_fields(path: Path) -> dict[str, Any]:
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(
-            f"no recipe at {path}", "`cogsym recipes` lists the recipes that come with the toolkit"
-        ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"recipe {path} cannot be read: {error}", "write it as YAML in UTF-8") from error
-    if not isinstance(fields, dict):
-        raise RecipeError(f"recipe {path} holds no fields", "start with `language:`, `base:` and `data:`")
-    return fields
-
-
-def read_tests(path: Path, folder: Path | None = None) -> tuple[TestSet, ...]:
-    """The test sets under `evaluation:` of a recipe, or of a YAML file with nothing else.
-
-    Raises:
-        RecipeError: as `read_recipe`; also if there is no `evaluation:`.
-    """
-    fields = _read_fields(path)
-    if not fields.get("evaluation"):
-        raise RecipeError(f"{path} names no test set", "add one under `evaluation:`")
-    return make_tests(fields["evaluation"], folder or path.parent, where=str(path.name))
-
-
-def make_tests(entries: Any, folder: Path, where: str) -> tuple[TestSet, ...]:
-    """Checked test sets from plain fields, their relative paths resolved against `folder`.
-
-    Raises:
-        RecipeError: naming the field and the value seen.
-    """
-    try:
-        made = _Tests.model_validate({"evaluation": entries})
-    except ValidationError as error:
-        raise _explain(error, where) from error
-    return _absolute(made.evaluation, folder)
-
-
-def make_recipe(fields: dict[str, Any], where: str = "recipe") -> Recipe:
-    """A checked recipe from plain fields.
-
-    Raises:
-        RecipeError: naming the field, the value seen, and the nearest real key for an unknown one.
-    """
-    try:
-        return Recipe.model_validate(fields)
-    except ValidationError as error:
-        raise _explain(error, where) from error
-
-
-def resolve_paths(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe with relative data paths, and a base that is a folder, made absolute against `folder`."""
-    update: dict[str, Any] = {
-        "data": _absolute(recipe.data, folder),
-        "replay": _absolute(recipe.replay, folder),
-        "evaluation": _absolute(recipe.evaluation, folder),
-    }
-    if (folder / recipe.base).is_dir():
-        update["base"] = str((folder / recipe.base).resolve())
-    return recipe.model_copy(update=update)
-
-
-def _absolute(places: Iterable[Any], folder: Path) -> tuple[Any, ...]:
-    return tuple(
-        place.model_copy(update={field: str((folder / path).resolve()) for field, path in _paths(place).items()})
-        for place in places
-    )
-
-
-def local_files(recipe: Recipe) -> tuple[Path, ...]:
-    """Every file that the recipe names, once each; data sets on the Hub are none."""
-    sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
-    return tuple(dict.fromkeys(Path(path) for source in sources for path in _paths(source).values()))
-
-
-def portable(recipe: Recipe) -> Recipe:
-    """The recipe as it may be published: file and folder names instead of this machine's paths."""
-
-    def named(source: Any) -> Any:
-        return source.model_copy(update={field: Path(path).name for field, path in _paths(source).items()})
-
-    return recipe.model_copy(
-        update={
-            "base": Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base,
-            "data": tuple(map(named, recipe.data)),
-            "replay": tuple(map(named, recipe.replay)),
-            "evaluation": tuple(map(named, recipe.evaluation)),
-        }
-    )
-
-
-def _paths(source: Any) -> dict[str, str]:
-    """The files that a source names, by field."""
-    named = {field: getattr(source, field, None) for field in ("path", "shots_path", "english_path")}
-    return {field: path for field, path in named.items() if path}
-
-
-def write_recipe(recipe: Recipe, path: Path, *, opening: str) -> None:
-    """Save as YAML; `opening` becomes the comment at the top, the command that uses it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    body = yaml.safe_dump(recipe.changes(), sort_keys=False, allow_unicode=True)
-    path.write_text(f"# {opening}\n{body}", encoding="utf-8")
-
-
-def _explain(error: ValidationError, where: str) -> RecipeError:
-    errors = error.errors()
-    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])  # often a misspelt field
-    location = [part for part in first["loc"] if part not in KINDS]  # the kind of a test set is no field
-    field = ".".join(map(str, location))
-    if first["type"] == "union_tag_invalid":
-        kinds = ", ".join(KINDS)
-        return RecipeError(f"{where}: {field}: no test set is of kind '{first['ctx']['tag']}'", f"use one of: {kinds}")
-    if first["type"] == "extra_forbidden":
-        key = str(location[-1])
-        known = _known_keys(first["loc"])
-        near = get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
-        return RecipeError(f"{where}: unknown key `{field}`", hint)
-    if first["type"] == "missing":
-        return RecipeError(f"{where}: `{field}` is missing", f"add `{location[-1]}:`")
-    message = first["msg"].removeprefix("Value error, ")
-    seen = "" if not field else f" (got {first['input']!r})"
-    return RecipeError(f"{where}: {field + ': ' if field else ''}{message}{seen}", "mend that field")
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    owners: dict[str, type[BaseModel]] = {"data": DataSource, "replay": DataSource, **KINDS}
-    owner = next((owners[str(part)] for part in reversed(location[:-1]) if part in owners), Recipe)
-    return sorted(owner.model_fields)
