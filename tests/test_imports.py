@@ -43,6 +43,7 @@ FLOORS = (
         "hub",
         "adaptation",
         "analysis",
+        "auditing",
         "hub_cards",
         "sharing",
     },

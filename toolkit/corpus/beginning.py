@@ -38,21 +38,30 @@ def check_beginning(path: Path) -> str:
     Raises:
         CorpusError: if the file is missing, unreadable, empty, in UTF-16, or no text at all.
     """
-    beginning = _read(path)
-    for magic, what, fix in _FORMATS:
-        if beginning.startswith(magic):
-            raise CorpusError(f"{path.name} is {what}, whatever its name says", fix)
-    if _WEB_PAGE.match(beginning.removeprefix(b"\xef\xbb\xbf")):
-        raise CorpusError(
-            f"{path.name} is a web page (HTML), not the data",
-            "download the file itself: on GitHub with the button 'Raw', elsewhere with 'Download'",
-        )
+    beginning = read_beginning(path)
+    refuse_what_is_no_text(path.name, beginning)
     encoding = wide_encoding(beginning)
     if encoding:
         raise CorpusError(f"{path.name} is in {encoding}, not in UTF-8 (seen at line 1, byte 1)", AS_UTF8)
-    if not beginning.strip(b"\xef\xbb\xbf \t\r\n") and len(beginning) < _LOOKED_AT:
-        raise CorpusError(f"{path.name} is empty", "give a file with a header line and rows")
     return beginning.decode("utf-8-sig", errors="replace")
+
+
+def refuse_what_is_no_text(name: str, beginning: bytes) -> None:
+    """Tell an archive, a web page, or nothing from text.
+
+    Raises:
+        CorpusError: saying what it is instead.
+    """
+    for magic, what, fix in _FORMATS:
+        if beginning.startswith(magic):
+            raise CorpusError(f"{name} is {what}, whatever its name says", fix)
+    if _WEB_PAGE.match(beginning.removeprefix(b"\xef\xbb\xbf")):
+        raise CorpusError(
+            f"{name} is a web page (HTML), not the data",
+            "download the file itself: on GitHub with the button 'Raw', elsewhere with 'Download'",
+        )
+    if not beginning.strip(b"\xef\xbb\xbf \t\r\n") and len(beginning) < _LOOKED_AT:
+        raise CorpusError(f"{name} is empty", "give a file with a header line and rows")
 
 
 def wide_encoding(beginning: bytes) -> str | None:
@@ -67,7 +76,12 @@ def wide_encoding(beginning: bytes) -> str | None:
     return None
 
 
-def _read(path: Path) -> bytes:
+def read_beginning(path: Path) -> bytes:
+    """The first bytes of a file.
+
+    Raises:
+        CorpusError: if it is missing or unreadable.
+    """
     try:
         with path.open("rb") as file:
             return file.read(_LOOKED_AT)

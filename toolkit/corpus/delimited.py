@@ -28,29 +28,44 @@ def read_delimited(
     Raises:
         CorpusError: if there is no row, or the columns are parted by another character.
     """
-    records = _records(lines, delimiter, on_broken)
-    try:
-        number, first = next(records)
-    except StopIteration:
-        raise CorpusError(f"{name} is empty", "give a file with a header line and rows") from None
-    check_delimiter(name, number, first, delimiter)
-    header = list(names) if names else _header(first)
+    records = read_cells(lines, delimiter, on_broken)
+    first = next(records, None)
+    if first is None:
+        raise CorpusError(f"{name} is empty", "give a file with a header line and rows")
+    check_delimiter(name, *first, delimiter)
+    yield from as_rows(name, chain([first], records), delimiter, names, on_broken)
+
+
+def as_rows(
+    name: str,
+    records: Iterator[tuple[int, list[str]]],
+    delimiter: str,
+    names: Sequence[str] | None,
+    on_broken: OnBroken,
+) -> Iterator[Numbered]:
+    """Cells by the columns that the first of these records names, unless `names` does.
+
+    Raises:
+        CorpusError: if there is no row.
+    """
     found = False
-    for line, cells in chain([(number, first)], records) if names else records:
+    header = list(names) if names else _header(next(records, (1, []))[1])
+    for number, cells in records:
         found = True
         if len(cells) > len(header):
             on_broken(
                 BrokenRow(
-                    f"line {line}",
+                    f"line {number}",
                     "more columns than the header",
                     f"it has {len(cells)} columns, the header {len(header)}",
                     _whole_cells(delimiter),
                 )
             )
         else:
-            yield line, dict(zip(header, cells, strict=False))
+            yield number, dict(zip(header, cells, strict=False))
     if not found:
-        raise CorpusError(f"{name} holds a header line and no rows", "give a file with a header line and rows")
+        what = "holds a header line and no rows" if header else "is empty"
+        raise CorpusError(f"{name} {what}", "give a file with a header line and rows")
 
 
 def other_delimiter(cells: Sequence[str], delimiter: str) -> str | None:
@@ -81,7 +96,7 @@ def check_delimiter(name: str, number: int, first: Sequence[str], delimiter: str
     )
 
 
-def _records(lines: Iterable[Line], delimiter: str, on_broken: OnBroken) -> Iterator[tuple[int, list[str]]]:
+def read_cells(lines: Iterable[Line], delimiter: str, on_broken: OnBroken) -> Iterator[tuple[int, list[str]]]:
     """Cells of each row that is not blank; a quoted cell may hold line breaks."""
     options: dict[str, Any] = {"delimiter": delimiter}
     if delimiter == "\t":
@@ -140,7 +155,7 @@ def _header(cells: Sequence[str]) -> list[str]:
     """Names without blanks around them; a name that was there before gets a number."""
     names: list[str] = []
     for cell in cells:
-        name = cell.strip()
+        name = cell.strip().strip("\ufeff")  # a second byte order mark
         twin, count = name, 1
         while twin in names:
             count += 1

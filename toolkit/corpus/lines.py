@@ -37,9 +37,9 @@ class Line:
         return None if self.text.isascii() and "\0" not in self.text else no_text(self.text, f"line {self.number}")
 
 
-def open_text(path: Path) -> TextIO:
+def open_text(path: Path, encoding: str = "utf-8-sig") -> TextIO:
     """The file as text; bytes that are not UTF-8 come through as lone surrogates, which `no_text` finds."""
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return path.open(encoding=encoding, errors="surrogateescape", newline="")
 
 
 def read_lines(file: TextIO, first: int = 1) -> Iterator[Line]:
