@@ -25,7 +25,7 @@ _UNIT = re.compile("^[μΩ][A-Za-z]{1,2}$|^[A-Za-z]{1,2}[Ωμ]$")
 # UTF-8 that was read as Windows-1252: the first byte of a sequence, and the others as that code page shows them.
 _WINDOWS = "".join(bytes([byte]).decode("cp1252", errors="ignore") for byte in range(0x80, 0xC0))
 _TWICE = re.compile(f"[Â-ô][{re.escape(_WINDOWS)}\u0080-\u009f]{{1,3}}")
-_CLOSING = "”’…»"  # after a capital letter at the end of a quotation these are what they seem
+_CLOSING = "\u00a0”’…»“‘«›–—"  # behind a real letter these are what they seem
 
 
 def unusual(text: str, *, rtl: bool) -> list[tuple[int, str, str]]:
@@ -73,7 +73,8 @@ def misread(text: str) -> tuple[int, str, str] | None:
         shown, before = found[0], text[: found.start()][-1:]
         for end in range(len(shown), 1, -1):
             meant = _meant(shown[:end])
-            if meant is None or (shown[1] in _CLOSING and before.isupper()):
+            is_real = shown[end - 1] in _CLOSING and (before.isupper() or shown[0].islower()) and shown[:2] != "â€"
+            if meant is None or is_real:
                 continue
             return found.start(), shown[:end], meant
     return None
