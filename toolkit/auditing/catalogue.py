@@ -43,6 +43,11 @@ CATALOGUE = {
         "{rows} whose text in {where} came before with another translation.",
         "fine where a sentence can be said in several ways; if one of them is a slip, take it out",
     ),
+    "no-words": Entry(
+        "look",
+        "{rows} with a side without any letter.",
+        "fill in the sentence, or take the row out: a mark or a number teaches no language",
+    ),
     "length-ratio": Entry(
         "look",
         "{rows} of which one side is far too long or too short for the other ({where}).",

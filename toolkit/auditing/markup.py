@@ -12,7 +12,7 @@ _TAG = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]*)?/?>|<!--|<!doctype", re.IGNOREC
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _WIKI = re.compile(r"\[\[[^\]]+\]\]|\{\{[^}]+\}\}|(?<!')'''[^']+'''(?!')")
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]*\w")
+_EMAIL = re.compile(r"[\w.+-]+@(?!example\.|email\.com)[\w-]+\.[\w.-]*\w")
 _PHONE = re.compile(r"(?<![\w.,])\+\d[\d ()-]{7,}\d")
 
 

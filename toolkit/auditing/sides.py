@@ -84,7 +84,7 @@ def _of_languages(reading: Reading, tongues: Mapping[str, Tongue], ear: Identifi
             )
             findings.append(_told("other-language", len(labels), looked_at, shown, key=key))
     if reading.kind == "parallel":
-        findings += _misplaced(reading, list(tongues))
+        findings += _misplaced(reading, [key for key, tongue in tongues.items() if tongue.language.has_words])
     return findings
 
 

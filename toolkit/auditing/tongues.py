@@ -20,11 +20,12 @@ from toolkit.records import Identification
 
 SAMPLE = 10_000  # rows per side, spread evenly
 _LEAST_ROWS = 10
-_LETTERS = 25  # of a text, from which on a guess about it alone is worth something
+_LETTERS = 40  # of a text, from which on a guess about it alone is worth something
 _SURE = 0.8  # probability, likewise
 _USUAL = 0.05  # share of a side from which on a label is what the model calls this language
 _HEARD = 0.6  # share of a side in its own language from which on the model can tell it
-_SWAPPED, _NOT_HERE = 0.6, 0.2  # share in the other's column, and in its own
+_SWAPPED, _MORE = 0.6, 0.3  # share in the other's column, and how much less it must be in its own
+_FEW_LETTERS = 0.2  # share of letters in its own script below which a column is not in that script
 _NEARLY_ALL, _NEARLY_NONE = 0.9, 0.02
 
 
@@ -105,12 +106,12 @@ def swapped(tongues: Iterable[Tongue]) -> Finding | None:
             if one is other:
                 continue
             by_script = (
-                one.own_script_share < _NOT_HERE
-                and other.own_script_share < _NOT_HERE
+                one.own_script_share < _FEW_LETTERS
+                and other.own_script_share < _FEW_LETTERS
                 and one.language.script != other.language.script
             )
             here, there = one.share_of(one.language.codes), other.share_of(one.language.codes)
-            by_ear = one.is_known and one.rows >= _LEAST_ROWS and there >= _SWAPPED and here <= _NOT_HERE
+            by_ear = one.is_known and one.rows >= _LEAST_ROWS and there >= max(_SWAPPED, here + _MORE)
             if by_script or by_ear:
                 seen = f"{there:.0%} of the other column looks like {one.language.name}, and {here:.0%} of its own"
                 if not by_ear:
@@ -156,9 +157,10 @@ def other_languages(tongue: Tongue) -> dict[int, str]:
     """Rows of a side that seem to be in a language that is neither its own, nor a relative, nor usual in this side.
 
     Of a language that the model does not know, or hardly finds where it is, there are none: labels would be guesses.
+    Nor are there of one without blanks between words, whose characters it shares with others.
     """
     language = tongue.language
-    if not tongue.is_known or tongue.share_of(language.codes) < _HEARD:
+    if not (tongue.is_known and language.has_words) or tongue.share_of(language.codes) < _HEARD:
         return {}
     usual = {label for label, n in tongue.labels.items() if n >= _USUAL * tongue.rows}
     return {

@@ -17,10 +17,15 @@ _LEAST_ROWS = 100
 _LEAST_WORDS = 4
 _WEIGHT = 1.0  # mean log odds per word from which on a text belongs to the other column, about 3 to 1
 _TOTAL = 10.0  # and in all
+_UNSEEN = 0.5  # times that every word counts as seen
 
 
 def misplaced(rows: Shelf, keys: Sequence[str]) -> Mapping[tuple[str, str], list[int]]:
-    """Indices of rows by the side that is misplaced and the side whose words it has; none for too few rows."""
+    """Indices of rows by the side that is misplaced and the side whose words it has; none for too few rows.
+
+    Args:
+        keys: sides whose words are parted by blanks.
+    """
     found: dict[tuple[str, str], list[int]] = {}
     step = max(1, -(-len(rows) // SAMPLE))
     indices = range(0, len(rows), step)
@@ -31,7 +36,8 @@ def misplaced(rows: Shelf, keys: Sequence[str]) -> Mapping[tuple[str, str], list
         row = rows[index]
         for key in keys:
             counts[key].update(_words(row[key]))
-    totals = {key: counter.total() + len(counter) for key, counter in counts.items()}
+    vocabulary = len(set().union(*counts.values()))
+    totals = {key: counter.total() + _UNSEEN * vocabulary for key, counter in counts.items()}
     for index in indices:
         row = rows[index]
         for key in keys:
@@ -45,16 +51,16 @@ def misplaced(rows: Shelf, keys: Sequence[str]) -> Mapping[tuple[str, str], list
 
 def _words(text: str) -> set[str]:
     """Words that tell a language; names, numbers and marks tell none."""
-    return {word for word in text.split() if word.isalpha() and word.islower()}
+    return {word for word in text.split() if word.isalpha() and word == word.lower()}
 
 
 def _belongs_to(
-    words: set[str], there: Mapping[str, int], all_there: int, here: Mapping[str, int], all_here: int
+    words: set[str], there: Mapping[str, int], all_there: float, here: Mapping[str, int], all_here: float
 ) -> bool:
     if len(words) < _LEAST_WORDS:
         return False
     odds = sum(
-        math.log((there.get(word, 0) + 0.5) / all_there) - math.log((here[word] - 1 + 0.5) / all_here)
+        math.log((there.get(word, 0) + _UNSEEN) / all_there) - math.log((here[word] - 1 + _UNSEEN) / all_here)
         for word in words
         if word in there or here[word] > 1
     )
