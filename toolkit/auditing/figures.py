@@ -35,7 +35,9 @@ def draw(audit: Audit) -> dict[str, tuple[str, Figure]]:
             f"{side.name}: " + ", ".join(f"{label} {count:,}" for label, count in list(side.languages.items())[:3])
             for side in audit.sides
         )
-        drawn["languages"] = (f"What {audit.identifier} takes the rows for. {said}.", _languages(audit.sides))
+        unknown = [side.name for side in audit.sides if side.identified and side.identified.share is None]
+        guess = f" It does not know {' or '.join(unknown)}: there it only guesses." if unknown else ""
+        drawn["languages"] = (f"What {audit.identifier} takes the rows for. {said}.{guess}", _languages(audit.sides))
     if any(side.tokens and side.tokens.per_word for side in audit.sides):
         said = "; ".join(
             f"{side.name} {side.tokens.per_word:.1f}" for side in audit.sides if side.tokens and side.tokens.per_word
@@ -86,6 +88,7 @@ def _ratio(ratio: Ratio) -> Figure:
     axes.bar(edges[:-1], ratio.bars.counts, width=0.46, align="edge", color=colours)
     axes.set_yscale("symlog", linthresh=1)
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     ticks = [-4, -3, -2, -1, 0, 1, 2, 3, 4]
     axes.set_xticks(ticks, [f"{2**tick:g}×" if tick >= 0 else f"1/{2**-tick}" for tick in ticks])
     one, other = ratio.languages
