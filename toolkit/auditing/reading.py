@@ -45,7 +45,7 @@ class Reading:
         self.tally = Tally()
         self.characters: Counter[str] = Counter()
         self.apostrophes: Counter[str] = Counter()  # of the language to learn
-        self._learnt = next(iter(languages.values())).code
+        self._learnt = next((language.code for language in languages.values()), "")
         self.rows = 0
         self.usable = Shelf(tuple(columns))
         self.numbers: array[int] = array("q")  # of the usable rows
