@@ -42,6 +42,7 @@ FLOORS = (
         "hub",
         "adaptation",
         "analysis",
+        "auditing",
         "hub_cards",
         "sharing",
     },

@@ -143,7 +143,12 @@ def print_plan(plan: Plan) -> None:
     if recipe.order != "together":
         err.print(f"order {recipe.order}: each end trains for all steps, with the other one frozen")
     for source in plan.mixture.sources:
-        dropped = ", ".join(f"{count} left out: {reason}" for reason, count in source.dropped.items())
+        dropped = ", ".join(
+            f"{count} left out: {reason}, first {source.first_dropped[reason]}"
+            if reason in source.first_dropped
+            else f"{count} left out: {reason}"
+            for reason, count in source.dropped.items()
+        )
         use = "teaches" if source.role == "target" else "replays"
         err.print(
             f"data {source.name}: {source.rows:,} rows, {use} {'-'.join(source.languages)}"
