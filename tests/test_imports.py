@@ -43,6 +43,7 @@ FLOORS = (
         "hub",
         "adaptation",
         "analysis",
+        "contributions",
         "hub_cards",
         "sharing",
     },
