@@ -65,6 +65,15 @@ def evaluate(run: RunFolder, listener: Listener, *, limit: int | None = None) ->
     return score(run, limit=limit, report=_evaluation_report(listener))
 
 
+def describe(run: RunFolder, listener: Listener) -> None:
+    """Write the card from the run's records."""
+    from hub_cards import write_card
+    from toolkit.pretrained import base_here
+
+    listener.stage("Write the card", "What was learned from what, how well, and what it costs: from records alone.")
+    write_card(run, base=base_here(run))
+
+
 def publish(
     run: RunFolder, target: str | os.PathLike[str], listener: Listener, *, try_out: bool = True
 ) -> PublishReport:
