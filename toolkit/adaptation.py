@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from toolkit.errors import OutputError, RecipeError
-from toolkit.recipe import Recipe, read_recipe, write_recipe
+from toolkit.recipe import Recipe, own_languages, read_recipe, write_recipe
 from toolkit.records import BaseInfo, DeltaConfig, DeltaInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
 
@@ -167,6 +167,11 @@ def _describe(plan: Plan) -> None:
     opening = f"cogsym train --recipe recipe.yaml --out {plan.run.root.name}"
     plan.run.root.mkdir(parents=True, exist_ok=True)
     write_recipe(plan.recipe, plan.run.recipe, opening=opening)
+    for file in own_languages(plan.recipe):
+        carried = plan.run.languages / file.name
+        carried.parent.mkdir(exist_ok=True)
+        if file.resolve() != carried.resolve():  # a resumed run has found it here
+            shutil.copyfile(file, carried)
     plan.selection.write(plan.run.selection)
 
 

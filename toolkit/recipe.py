@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from toolkit.errors import RecipeError
-from toolkit.languages import get_language, parse_direction
+from toolkit.languages import get_language, look_in, parse_direction
+from toolkit.languages.registry import own_file
 from toolkit.places import Place
 from toolkit.prompts import TEMPLATES, get_template
 from toolkit.records import Origin
@@ -185,10 +186,14 @@ def usual_learning_rate(method: str | None, select: str | None) -> float:
 def read_recipe(path: Path, folder: Path | None = None) -> Recipe:
     """The recipe in this YAML file, its relative paths resolved against `folder`; default the file's own.
 
+    A language that does not come with the toolkit is looked for beside the file.
+
     Raises:
         RecipeError: if the file is missing, is not YAML, or has an unknown key or a value out of range.
     """
-    return resolve_paths(make_recipe(_read_fields(path), where=f"recipe {path}"), folder or path.parent)
+    fields = _read_fields(path)
+    look_in(path.parent)
+    return resolve_paths(make_recipe(fields, where=f"recipe {path}"), folder or path.parent)
 
 
 def _read_fields(path: Path) -> dict[str, Any]:
@@ -212,6 +217,7 @@ def read_tests(path: Path, folder: Path | None = None) -> tuple[TestSet, ...]:
         RecipeError: as `read_recipe`; also if there is no `evaluation:`.
     """
     fields = _read_fields(path)
+    look_in(path.parent)
     if not fields.get("evaluation"):
         raise RecipeError(f"{path} names no test set", "add one under `evaluation:`")
     return make_tests(fields["evaluation"], folder or path.parent, where=str(path.name))
@@ -262,9 +268,19 @@ def _absolute(places: Iterable[Any], folder: Path) -> tuple[Any, ...]:
 
 
 def local_files(recipe: Recipe) -> tuple[Path, ...]:
-    """Every file that the recipe names, once each; data sets on the Hub are none."""
+    """Every file that the recipe needs, once each, languages of one's own included; data sets on the Hub are none."""
     sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
-    return tuple(dict.fromkeys(Path(path) for source in sources for path in _paths(source).values()))
+    named = [Path(path) for source in sources for path in _paths(source).values()]
+    return tuple(dict.fromkeys([*named, *own_languages(recipe)]))
+
+
+def own_languages(recipe: Recipe) -> tuple[Path, ...]:
+    """The files of the languages in the recipe that do not come with the toolkit."""
+    sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
+    directions = (direction for source in sources for direction in getattr(source, "directions", ()))
+    codes = {recipe.language, *(code for direction in directions for code in direction.split(">"))}
+    codes |= {code for source in sources for code in (getattr(source, "language", None), *_columns(source)) if code}
+    return tuple(path for code in sorted(codes) if (path := own_file(code)) is not None)
 
 
 def portable(recipe: Recipe) -> Recipe:
@@ -287,6 +303,10 @@ def _paths(source: Any) -> dict[str, str]:
     """The files that a source names, by field."""
     named = {field: getattr(source, field, None) for field in ("path", "shots_path", "english_path")}
     return {field: path for field, path in named.items() if path}
+
+
+def _columns(source: Any) -> tuple[str, ...]:
+    return tuple(getattr(source, "columns", {}))
 
 
 def write_recipe(recipe: Recipe, path: Path, *, opening: str) -> None:

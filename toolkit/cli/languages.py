@@ -24,9 +24,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List every language of the registry."""
-    from toolkit.languages import all_languages
+    """List every language of the registry, and those whose files lie in this folder."""
+    from toolkit.languages import all_languages, look_in
 
+    look_in(Path.cwd())
     languages = all_languages().values()
     if as_json:
         out.print_json(json.dumps([language.model_dump(mode="json") for language in languages]))
@@ -48,9 +49,10 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find a language without knowing its code."""
-    from toolkit.languages import all_languages, search_languages
+    from toolkit.languages import all_languages, look_in, search_languages
     from toolkit.languages.codes import named
 
+    look_in(Path.cwd())
     found = search_languages(text, all_languages().values())
     if as_json:
         matches = [
@@ -67,7 +69,7 @@ def search(
     if not found:
         codes = " or ".join(f"{code} ({name})" for code, name in named(text))
         iso = f"; ISO 639-3 has {codes}" if codes else ""
-        err.print(escape(f"nothing found for {text}{iso}; to add a language, see CONTRIBUTING.md"), soft_wrap=True)
+        err.print(escape(f"nothing found for {text}{iso}; to add it: `cogsym languages new`"), soft_wrap=True)
         return
     table = Table("code", "English name", "own name", "found by", box=None)
     for match in found:
