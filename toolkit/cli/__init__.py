@@ -10,6 +10,7 @@ import typer
 
 from toolkit import __version__
 from toolkit.cli import (
+    adapt,
     card,
     comet,
     demo,
@@ -56,6 +57,7 @@ for panel, verbs in (
     (
         MAKE,
         (
+            adapt.adapt,
             recipes.recipes,
             select.select,
             plan.plan,
