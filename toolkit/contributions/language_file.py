@@ -1,4 +1,4 @@
-"""The text of a new language file, in the form of those that come with the toolkit, with what may be added as comments."""
+"""The text of a new language file, in the form of the shipped ones, with what may be added as comments."""
 
 from __future__ import annotations
 

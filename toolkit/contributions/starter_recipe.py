@@ -63,7 +63,8 @@ def write_starter(
     corpus = look_into(source, language, other=other, columns=columns)
     if corpus.kind != "parallel":
         raise CorpusError(
-            f"{source.name} holds no sentence pairs", "write a recipe by hand: `cogsym recipes llama-2-7b-jav > my.yaml`"
+            f"{source.name} holds no sentence pairs",
+            "write a recipe by hand: `cogsym recipes llama-2-7b-jav > my.yaml`",
         )
     split = split_corpus(source, folder / DATA, corpus.languages, columns=corpus.columns, test_rows=test_rows)
     weights = _weights(base)

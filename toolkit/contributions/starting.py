@@ -24,7 +24,7 @@ def is_known(code: str, folder: Path) -> bool:
 def known_where(code: str) -> str:
     """Where a known language is described, for messages."""
     file = own_file(code)
-    return str(file) if file else f"the toolkit (`cogsym languages show {code}`)"
+    return f"in {file}" if file else f"toolkit/languages/{code}.yaml (`cogsym languages show {code}`)"
 
 
 def first_fields(code: str) -> dict[str, Any]:
@@ -102,9 +102,7 @@ def refuse_file(code: str, folder: Path) -> None:
 
 def free_code(folder: Path) -> str:
     """The first code for local use that nobody has here."""
-    return next(
-        code for last in "abcdefghijklmnopqrstuvwxyz" if not is_known(code := f"qa{last}", folder)
-    )
+    return next(code for last in "abcdefghijklmnopqrstuvwxyz" if not is_known(code := f"qa{last}", folder))
 
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:

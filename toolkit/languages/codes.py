@@ -136,7 +136,7 @@ def find_codes(text: str, limit: int = 8) -> list[tuple[str, str]]:
     if not wanted:
         return []
     names: dict[str, str] = {}
-    ranked: list[tuple[float, str, str]] = []
+    ranked = list[tuple[float, str, str]]()
     for subtag, entry in _languages().items():
         if "Deprecated" in entry or "Scope" in entry:
             continue
@@ -148,7 +148,8 @@ def find_codes(text: str, limit: int = 8) -> list[tuple[str, str]]:
     if not any(likeness >= 1 for likeness, _, _ in ranked):
         listed = {code for _, code, _ in ranked}
         near = [names[name] for name in get_close_matches(wanted, names, n=limit, cutoff=0.72)]
-        ranked += [(0.0, code, english_name(code)) for code in dict.fromkeys(near) if code not in listed]
+        found = [code for code in dict.fromkeys(near) if code not in listed]
+        ranked += [(-place, code, english_name(code)) for place, code in enumerate(found)]
     ranked.sort(key=lambda one: (-one[0], len(one[2])))
     return [(code, name) for _, code, name in ranked[:limit]]
 
@@ -167,7 +168,7 @@ def english_name(code: str) -> str:
 
 
 def likely_script(code: str) -> str | None:
-    """The ISO 15924 code of the script that a language is mostly written in, as Unicode CLDR says; None if it does not."""
+    """The ISO 15924 code of the script that a language is mostly written in, if Unicode CLDR says so."""
     from langcodes.data_dicts import LIKELY_SUBTAGS
 
     tag = LIKELY_SUBTAGS.get(code) or LIKELY_SUBTAGS.get(two_letters(code) or "")
