@@ -43,6 +43,7 @@ FLOORS = (
         "hub",
         "adaptation",
         "analysis",
+        "auditing",
         "contributions",
         "hub_cards",
         "sharing",
