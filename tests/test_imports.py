@@ -44,6 +44,8 @@ FLOORS = (
         "adaptation",
         "analysis",
         "contributions",
+        "from_corpus",
+        "stages",
         "hub_cards",
         "sharing",
     },

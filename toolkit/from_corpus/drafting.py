@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.adaptation import carry_languages
 from toolkit.contributions import Split
+from toolkit.errors import LanguageError
 from toolkit.from_corpus.defaults import answer_tokens, usual_fields, wants_examples
 from toolkit.from_corpus.files import Corpus, look_into
 from toolkit.from_corpus.parts import parts_of
 from toolkit.from_corpus.wish import Wish
-from toolkit.languages import get_language
+from toolkit.languages import Language, all_languages, get_language
+from toolkit.languages.checking import check_language_file
+from toolkit.languages.registry import CARRIED, own_file
 from toolkit.recipe import Recipe, make_recipe, read_recipe, write_recipe
 from toolkit.records import SelectionInfo
 
@@ -52,21 +56,35 @@ def draft(wish: Wish, folder: Path, *, card_bytes: int | None = None) -> Draft:
     from toolkit.selection import read_layout
     from toolkit.training import mix
 
-    language = get_language(wish.language)
+    language = _language(wish.language)
+    for code in (wish.other, *wish.columns):  # so that a wrong code is told before a missing column
+        get_language(code or wish.language)
     corpora = tuple(look_into(path, wish.language, other=wish.other, columns=wish.columns) for path in wish.data)
     layout = read_layout(resolve_config(wish.base, wish.base_revision))
     weights = layout.n_weights
     parts = parts_of(wish, corpora, folder, answer_tokens=answer_tokens(weights), shots=wants_examples(weights))
     on_gpu = card_bytes is not None or _has_gpu()
-    fields = {"language": language.code, "base": _absolute(wish.base)}
+    fields: dict[str, Any] = {"language": language.code, "base": _absolute(wish.base)}
     fields |= usual_fields(wish.base, weights, sum(map(_lines, wish.data)), on_gpu=on_gpu)
     fields |= {field: value for field, value in _chosen(wish).items() if value is not None}
     fields |= {"data": parts.data, "replay": parts.replay, "evaluation": parts.evaluation, "on_leak": "drop"}
     write_recipe(make_recipe(fields), folder / RECIPE, opening=f"cogsym train --recipe {RECIPE} --out again")
     recipe = read_recipe(folder / RECIPE)
+    carry_languages(recipe, folder / CARRIED)
     mixture = mix(recipe)
     selection, needs = _plan(recipe, layout, mixture, card_bytes)
     return Draft(folder, recipe, corpora, parts.split, mixture, selection, needs)
+
+
+def _language(code: str) -> Language:
+    """The language to learn; one of a person's own is checked, because training is long and publishing comes last."""
+    language, file = get_language(code), own_file(code)
+    problems = check_language_file(file, all_languages()) if file else []
+    if problems:
+        first, *others = problems
+        more = f"; {len(others)} more: `cogsym languages check {file}`" if others else ""
+        raise LanguageError(str(first), first.fix + more)
+    return language
 
 
 def _chosen(wish: Wish) -> dict[str, Any]:

@@ -69,8 +69,8 @@ def _own_test(wish: Wish, path: Path, asked: dict[str, Any]) -> dict[str, Any]:
     test = look_into(path, wish.language, other=wish.other, columns=wish.columns)
     if test.kind != "parallel":
         raise CorpusError(f"{path.name} holds no sentence pairs to test with", "give a file of pairs")
-    place = {"path": str(path.resolve()), "name": path.stem, "columns": test.columns}
-    return asked | place | {"directions": _both_ways(test)}
+    place = {"path": str(path.resolve()), "name": path.stem, "columns": test.columns, "directions": _both_ways(test)}
+    return asked | place
 
 
 def _replay(wish: Wish, folder: Path, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -96,8 +96,8 @@ def _pocket_replay(folder: Path, asked: dict[str, Any]) -> tuple[list[dict[str, 
 
     written = pocket.write_corpus(folder / DATA / "known")
     train, test = (written[split].relative_to(folder).as_posix() for split in ("train", "test"))
-    facts = {"licence": "cc0-1.0", "origin": "phrasebook"}
-    source = {"path": train, "limit": _POCKET_ROWS, "directions": ["eng>ind", "ind>eng"], **facts}
+    source: dict[str, Any] = {"path": train, "limit": _POCKET_ROWS, "directions": ["eng>ind", "ind>eng"]}
+    source |= {"licence": "cc0-1.0", "origin": "phrasebook"}
     tested = {"path": test, "name": "pocket phrasebook", "limit": _POCKET_TEST_ROWS, "directions": ["eng>ind"]}
     return [source], [asked | tested]
 
