@@ -82,7 +82,7 @@ def adapt(
             data=tuple(data),
             base=base,
             other=other,
-            columns=_read_columns(columns),
+            columns=read_columns(columns),
             test=test,
             replay=tuple(replay or ()),
             select=select,
@@ -112,7 +112,7 @@ def adapt(
     _print_outcome(adapted)
 
 
-def _read_columns(text: str | None) -> dict[str, str]:
+def read_columns(text: str | None) -> dict[str, str]:
     """`ban=bali,eng=english` as a mapping."""
     columns = {}
     for part in (text or "").split(",") if text else ():
