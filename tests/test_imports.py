@@ -46,6 +46,7 @@ FLOORS = (
         "contributions",
         "from_corpus",
         "stages",
+        "auditing",
         "hub_cards",
         "sharing",
     },

@@ -190,10 +190,13 @@ def test_replayed_text_and_instructions_say_their_language(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[{"eng": "a", "jav": "b"}, {"eng": "c" "jav": "d"}]', "row 2: Expecting ',' delimiter"),
-        ('[{"eng": "a", "jav": "b"}', "row 2: "),
-        ('["a"]', "row 1 is not an object with named fields"),
-        ('{"eng": "a", "jav": "b"}\n3\n', "line 2 is not an object with named fields"),
+        (
+            '[{"eng": "a", "jav": "b"}, {"eng": "c" "jav": "d"}]',
+            "row 2 (line 1): it is no readable JSON: Expecting ',' delimiter",
+        ),
+        ('[{"eng": "a", "jav": "b"}', "row 2 (line 1): the file ends before its array does"),
+        ('["a"]', "row 1 (line 1): it is a text, not an object with named fields"),
+        ('{"eng": "a", "jav": "b"}\n3\n', "line 2: it is a number, not an object with named fields"),
     ],
 )
 def test_broken_json_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:

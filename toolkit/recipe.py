@@ -40,6 +40,9 @@ class DataSource(Place):
     weight: float = Field(
         default=1.0, gt=0, le=100, description="how often its examples are drawn, relative to their number"
     )
+    on_bad_row: Literal["stop", "drop"] = Field(
+        default="stop", description="path: a row that cannot be read stops the run, or is left out and counted"
+    )
     licence: str | None = Field(default=None, description="licence of the data, as the card will print it")
     origin: Origin | None = Field(
         default=None, description="written, human translation, machine translation or phrasebook; the card warns by it"

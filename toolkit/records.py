@@ -121,6 +121,9 @@ class DataInfo(Record):
     languages: tuple[str, ...] = Field(description="ISO 639-3 codes")
     rows: int = Field(description="rows used")
     dropped: dict[str, int] = Field(default_factory=dict, description="rows left out, by reason")
+    first_dropped: dict[str, str] = Field(
+        default_factory=dict, description="where the first row left out for that reason stands, e.g. `line 12`"
+    )
     fingerprint: str = Field(description="sha256 over the used rows")
     licence: str | None = None
     origin: Origin | None = Field(default=None, description="how the text came to be, where known")

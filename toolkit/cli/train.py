@@ -149,7 +149,12 @@ def print_what_trains(recipe: Recipe, selection: SelectionInfo, base: str) -> No
 def print_sources(sources: Iterable[DataInfo]) -> None:
     """Print what each source gives, what of it is left out, and what it looks like."""
     for source in sources:
-        dropped = ", ".join(f"{count} left out: {reason}" for reason, count in source.dropped.items())
+        dropped = ", ".join(
+            f"{count} left out: {reason}, first {source.first_dropped[reason]}"
+            if reason in source.first_dropped
+            else f"{count} left out: {reason}"
+            for reason, count in source.dropped.items()
+        )
         use = "teaches" if source.role == "target" else "replays"
         err.print(
             f"data {source.name}: {source.rows:,} rows, {use} {'-'.join(source.languages)}"

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby, islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
 
+from toolkit.corpus.beginning import check_beginning
+from toolkit.corpus.broken import OnBroken, refuse
+from toolkit.corpus.delimited import Numbered, read_delimited
+from toolkit.corpus.json_rows import read_json_array, read_json_lines
+from toolkit.corpus.lines import Line, open_text, read_lines
+from toolkit.corpus.plain import has_blocks, read_blocks, read_plain_lines
 from toolkit.corpus.squad import is_squad, squad_rows
 from toolkit.errors import CorpusError
 
 TABLE_SUFFIXES = (".tsv", ".csv", ".jsonl", ".json")
 INSTRUCTION_SUFFIXES = (".json", ".jsonl")
 TEXT_SUFFIXES = (".txt", *TABLE_SUFFIXES)
-MAX_JSON_CHARACTERS = 2**24  # of one row in a JSON array
+DELIMITER = {".csv": ",", ".tsv": "\t"}
+_SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _PEEKED_ROWS = 100  # JSON rows may lack a column that is empty in them
+_WORDS_OF_A_SENTENCE = 4  # names of columns are shorter
 
 
 @dataclass(frozen=True)
@@ -25,27 +31,38 @@ class Table:
     """Raw rows in their order, each with the number of its line (or, without lines, of the row). Can be read once."""
 
     name: str  # file name or Hub id, never a path
-    rows: Iterator[tuple[int, dict[str, Any]]]
+    rows: Iterator[Numbered]
     unit: str = "line"
 
     def require(self, columns: Iterable[str]) -> Table:
         """This table, once its first rows have shown that it has these columns.
 
+        Fields of an object in a column are columns too: `translation.eng`.
+
         Raises:
             CorpusError: naming the first missing column and those that are there.
         """
-        first = list(islice(self.rows, _PEEKED_ROWS))
+        wanted = list(columns)
+        rows = map(_flat, self.rows) if any("." in column for column in wanted) else self.rows
+        first = list(islice(rows, _PEEKED_ROWS))
         have = list(dict.fromkeys(column for _, row in first for column in row))
-        missing = [column for column in columns if column not in have]
+        missing = [column for column in wanted if column not in have]
         if missing and first:
+            raise _lacks(self, missing, have, first[0])
+        twins = [column for column in wanted if f"{column} (2)" in have]
+        if twins:
             raise CorpusError(
-                f"{self.name} has no column '{missing[0]}'; its columns are: {', '.join(map(str, have))}",
-                "name the columns in the recipe: columns: {jav: javanese}",
+                f"{self.name}, line 1: two columns are called '{twins[0]}'", "give each column a name of its own"
             )
-        return Table(self.name, chain(first, self.rows), self.unit)
+        return Table(self.name, chain(first, rows), self.unit)
 
 
-def read_file(path: Path, suffixes: tuple[str, ...] = TABLE_SUFFIXES, header: Sequence[str] | None = None) -> Table:
+def read_file(
+    path: Path,
+    suffixes: tuple[str, ...] = TABLE_SUFFIXES,
+    header: Sequence[str] | None = None,
+    on_broken: OnBroken | None = None,
+) -> Table:
     """The rows of a tsv, csv, json, jsonl or txt file in UTF-8. The text of a txt file is in the column `text`.
 
     A txt file holds one document per line or, where it has blank lines, one per block between them. A json file holds
@@ -53,22 +70,32 @@ def read_file(path: Path, suffixes: tuple[str, ...] = TABLE_SUFFIXES, header: Se
 
     Args:
         header: names of the columns, where a tsv or csv file begins without them.
+        on_broken: what is done with a row that cannot be read; default stop there.
 
     Raises:
-        CorpusError: if the file is missing, not of these kinds, not UTF-8, or empty; while reading, if a row is broken.
+        CorpusError: if the file is missing, not of these kinds, not in UTF-8, or empty; while reading, if a row is
+            broken and `on_broken` is not given.
     """
-    if path.suffix not in suffixes:
-        raise CorpusError(f"{path.name}: '{path.suffix}' files are not read here", f"use {', '.join(suffixes)}")
-    has_blocks = _check_utf8(path, has_header=header is None)
-    if path.suffix in (".tsv", ".csv"):
-        return Table(path.name, _delimited(path, header))
-    if path.suffix == ".txt":
-        return Table(path.name, _blocks(path) if has_blocks else _lines(path))
-    if _starts_an_array(path):
-        return Table(path.name, _json_array(path), "row")
-    if path.suffix == ".json" and is_squad(_beginning(path)):
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
+        hint = f"use {', '.join(suffixes)}"
+        if suffix in _SPREADSHEETS and ".tsv" in suffixes:
+            hint = "save the sheet as 'CSV UTF-8' (.csv) or as tab-separated text (.tsv)"
+        raise CorpusError(f"{path.name}: '{path.suffix}' files are not read here", hint)
+    beginning, on_broken = check_beginning(path).lstrip(), on_broken or refuse(path.name)
+    if suffix in DELIMITER:
+        return Table(
+            path.name,
+            _from_lines(path, lambda lines: read_delimited(path.name, lines, DELIMITER[suffix], header, on_broken)),
+        )
+    if suffix == ".txt":
+        read = read_blocks if has_blocks(path) else read_plain_lines
+        return Table(path.name, _from_lines(path, lambda lines: read(path.name, lines, on_broken)))
+    if beginning.startswith("["):
+        return Table(path.name, _json_array(path, on_broken), "row")
+    if suffix == ".json" and is_squad(beginning):
         return Table(path.name, _squad(path), "question")
-    return Table(path.name, _json_lines(path))
+    return Table(path.name, _from_lines(path, lambda lines: read_json_lines(path.name, lines, on_broken)))
 
 
 def column_names(path: Path) -> tuple[str, ...]:
@@ -80,124 +107,50 @@ def column_names(path: Path) -> tuple[str, ...]:
     return next((tuple(row) for _, row in read_file(path).rows), ())
 
 
-def _open(path: Path) -> TextIO:
-    return path.open(encoding="utf-8-sig", newline="")
+def _from_lines(path: Path, read: Callable[[Iterator[Line]], Iterator[Numbered]]) -> Iterator[Numbered]:
+    with open_text(path) as file:
+        yield from read(read_lines(file))
 
 
-def _delimited(path: Path, names: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows of a csv file, or of a tsv file, in which a quotation mark means itself."""
-    options: dict[str, Any] = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if path.suffix == ".tsv" else {}
-    with _open(path) as file:
-        reader = csv.reader(file, strict=True, **options)
-        try:
-            header = list(names) if names else next(cells for cells in reader if cells)
-            for cells in reader:
-                if len(cells) > len(header):
-                    raise _broken(path, f"line {reader.line_num} has {len(cells)} columns, the header {len(header)}")
-                if cells:
-                    yield reader.line_num, dict(zip(header, cells, strict=False))
-        except csv.Error as error:
-            raise _broken(path, f"line {reader.line_num}: {error}; is a quotation mark left open?") from error
+def _json_array(path: Path, on_broken: OnBroken) -> Iterator[Numbered]:
+    with open_text(path) as file:
+        yield from read_json_array(path.name, file, on_broken)
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with _open(path) as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise _broken(path, f"line {number}: {error}") from error
-                yield number, _object(path, f"line {number}", row)
-
-
-def _json_array(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Objects of one JSON array, decoded one after the other."""
-    decoder = json.JSONDecoder()
-    with _open(path) as file:
-        text = file.read(2**16).lstrip()[1:]
-        for number in range(1, 2**63):
-            text = text.lstrip(" \t\r\n,")
-            while True:
-                try:
-                    row, end = decoder.raw_decode(text)
-                    break
-                except ValueError as error:
-                    more = file.read(2**16)
-                    if text.startswith("]"):
-                        return
-                    if not more or len(text) > MAX_JSON_CHARACTERS:
-                        raise _broken(path, f"row {number}: {error}") from error
-                    text = (text + more).lstrip(" \t\r\n,")
-            yield number, _object(path, f"row {number}", row)
-            text = text[end:]
-
-
-def _object(path: Path, place: str, row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise _broken(path, f"{place} is not an object with named fields")
-    return row
-
-
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with _open(path) as file:
-        yield from ((number, {"text": line}) for number, line in enumerate(file, start=1) if line.strip())
-
-
-def _blocks(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with _open(path) as file:
-        for filled, lines in groupby(enumerate(file, start=1), key=lambda line: bool(line[1].strip())):
-            if filled:
-                first, text = next(lines)
-                yield first, {"text": text + "".join(line for _, line in lines)}
-
-
-def _squad(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with _open(path) as file:
+def _squad(path: Path) -> Iterator[Numbered]:
+    with path.open(encoding="utf-8-sig") as file:
         try:
             yield from enumerate(squad_rows(json.load(file)), start=1)
-        except (ValueError, KeyError, TypeError) as error:
-            raise _broken(path, f"not as SQuAD has it: {type(error).__name__}: {error}") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise CorpusError(
+                f"{path.name} is not a readable json file: not as SQuAD has it: {type(error).__name__}: {error}",
+                "mend that place",
+            ) from error
 
 
-def _starts_an_array(path: Path) -> bool:
-    return _beginning(path).startswith("[")
+def _flat(numbered: Numbered) -> Numbered:
+    number, row = numbered
+    inner = {
+        f"{column}.{field}": value
+        for column, fields in row.items()
+        if isinstance(fields, dict)
+        for field, value in fields.items()
+    }
+    return number, row | inner
 
 
-def _beginning(path: Path) -> str:
-    with _open(path) as file:
-        return file.read(2**16).lstrip()
-
-
-def _check_utf8(path: Path, *, has_header: bool) -> bool:
-    """Read the file once for what no row reader could explain; whether blank lines part its text.
-
-    Raises:
-        CorpusError: if it is missing, unreadable, not UTF-8, or empty.
-    """
-    number, filled, blank_between, blank = 0, 0, False, False
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                line.decode("utf-8")
-                is_filled = bool(line.strip())
-                blank_between = blank_between or (is_filled and blank and filled > 0)
-                blank, filled = not is_filled, filled + is_filled
-                if b"\x00" in line:
-                    raise CorpusError(f"{path.name}, line {number}: holds a NUL byte", "save the file as UTF-8 text")
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{path.name}, line {number}: byte {error.start + 1} is not UTF-8", "save the file as UTF-8 text"
-        ) from error
-    except FileNotFoundError:
-        raise CorpusError(f"no file at {path}", "check the path; it is relative to the recipe's folder") from None
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from error
-    if filled == 0 or (filled == 1 and has_header and path.suffix in (".tsv", ".csv")):
-        what = "holds a header line and no rows" if filled else "is empty"
-        raise CorpusError(f"{path.name} {what}", "give a file with a header line and rows")
-    return blank_between
-
-
-def _broken(path: Path, cause: str) -> CorpusError:
-    return CorpusError(f"{path.name} is not a readable {path.suffix[1:]} file: {cause}", "mend that place")
+def _lacks(table: Table, missing: list[str], have: list[str], first: Numbered) -> CorpusError:
+    """The error for a missing column, with what the first row suggests."""
+    listed = ", ".join(map(str, have[:30]))
+    message = f"{table.name} has no column '{missing[0]}'; its columns are: {listed}"
+    inner = [column for column, _ in _flat(first)[1].items() if column not in have]
+    if inner:
+        return CorpusError(
+            message, f"name the fields inside of it in the recipe: columns: {{{missing[0]}: {inner[0]}}}"
+        )
+    if any(len(str(column).split()) >= _WORDS_OF_A_SENTENCE for column in have):
+        return CorpusError(
+            f"{message}; that looks like sentences: is the line with the names of the columns missing?",
+            f"write the names as the first line, e.g. {missing[0]}, or name them in the recipe: header: [...]",
+        )
+    return CorpusError(message, f"name the columns in the recipe: columns: {{{missing[0]}: {have[0]}}}")

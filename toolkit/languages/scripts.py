@@ -35,7 +35,7 @@ def check_writing(language: Language) -> list[tuple[str, Wrong]]:
         found.append(("direction", Wrong(f"{name} does not run {language.direction}", f"write {runs}")))
     own = language.names.own
     seen = _scripts_of(own)
-    if seen and not seen & _expected(language.script):
+    if seen and not seen & expected_letters(language.script):
         listed = ", ".join(sorted(word.title() for word in seen))
         wrong = f"{shown(own)} is in {listed} letters, and `script` says {language.script} ({name})"
         found.append(("names.own", Wrong(wrong, "write it in that script, the other into aliases, or mend `script`")))
@@ -48,6 +48,7 @@ def _scripts_of(text: str) -> set[str]:
     return {name.replace("-", " ").split()[0] for name in names}
 
 
-def _expected(script: str) -> set[str]:
+def expected_letters(script: str) -> set[str]:
+    """The first words of the Unicode names of letters that a script is written with: {LATIN}."""
     named = {word for name in codes.script_names(script) for word in plain(name).upper().split()}
     return _MIXED.get(script, named)

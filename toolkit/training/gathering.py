@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from toolkit.corpus import Form, Table, comparable, instructions_form, open_place, pairs_form, text_form
+from toolkit.corpus import Form, OnBroken, Table, comparable, instructions_form, open_place, pairs_form, text_form
 from toolkit.corpus.digests import Digests, digest
 from toolkit.corpus.identification import SAMPLE_ROWS, can_identify, get_identifier, identify
 from toolkit.corpus.rows import nothing_left
@@ -51,8 +51,13 @@ class Gatherer:
         share = self.recipe.held_out_share if role == "target" else 0.0
         rows, held_out, here = Shelf(reader.form.keys), Shelf(reader.form.keys), Digests()
         dropped: dict[str, int] = {}
-        first_leak = 0
-        table = reader.open()
+        places: dict[str, str] = {}
+
+        def leave_out(fault: str, place: str) -> None:
+            dropped[fault] = dropped.get(fault, 0) + 1
+            places.setdefault(fault, place)
+
+        table = reader.open(lambda row: leave_out(row.fault, row.place))
         for number, raw in table.rows:
             texts, fault = reader.form.clean_row(raw)
             if fault is None:
@@ -63,19 +68,18 @@ class Gatherer:
                     fault = EARLIER
                 elif not self.test_sentences.isdisjoint(reader.sentences(texts)):
                     fault = LEAKED
-                    first_leak = first_leak or number
                 for identity in identities:
                     here.add(identity)
             if fault is not None:
-                dropped[fault] = dropped.get(fault, 0) + 1
+                leave_out(fault, f"{table.unit} {number}")
             elif share and digest("\x1f".join(sorted(texts.values()))) < share * 2**64:  # the same for either direction
                 held_out.add(texts)
             else:
                 rows.add(texts)
-        if first_leak and self.recipe.on_leak == "stop":
+        if LEAKED in dropped and self.recipe.on_leak == "stop":
             raise CorpusError(
                 f"{table.name}: {dropped[LEAKED]:,} of its rows share a sentence with a test set of this recipe "
-                f"(first: {table.unit} {first_leak})",
+                f"(first: {places[LEAKED]})",
                 "take them out of the data, or set `on_leak: drop` in the recipe, which leaves them out of training",
             )
         if not rows:
@@ -100,6 +104,7 @@ class Gatherer:
             languages=reader.languages,
             rows=len(rows),
             dropped=dropped,
+            first_dropped=places,
             fingerprint=rows.fingerprint,
             licence=source.licence,
             origin=source.origin,
@@ -143,8 +148,10 @@ class _Reader:
             return instructions_form()
         return text_form(self.source.columns.get(self.languages[0], "text"))
 
-    def open(self) -> Table:
-        return open_place(self.source, _SUFFIXES[self.source.kind]).require(self.form.columns)
+    def open(self, leave_out: OnBroken = lambda row: None) -> Table:
+        """The raw rows; those that cannot be read go to `leave_out` where the recipe has them dropped."""
+        on_broken = leave_out if self.source.on_bad_row == "drop" else None
+        return open_place(self.source, _SUFFIXES[self.source.kind], on_broken).require(self.form.columns)
 
     def identities(self, texts: Mapping[str, str]) -> list[int]:
         """Digests of the examples that a row gives; a row all of whose examples were there before adds nothing."""

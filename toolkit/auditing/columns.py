@@ -1,0 +1,161 @@
+"""Which column holds which language: as it was said, by the columns' names, or by what the texts look like."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolkit.auditing.known import Known, letters_by_script
+from toolkit.auditing.record import Finding
+from toolkit.corpus.identifier import Identifier, is_language
+from toolkit.languages.searching import plain
+
+_LOOKED_AT = 100
+_SEEMS = 0.5  # share of a column's texts in a language from which on it seems to be that language's
+
+
+@dataclass
+class Found:
+    """The column of each language, where one was found, and what there is to say about that."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def find_columns(
+    languages: Sequence[Known],
+    given: Mapping[str, str],
+    have: Sequence[str],
+    first: Sequence[Mapping[str, Any]],
+    identifier: Identifier | None,
+) -> Found:
+    """Look for the column of each language.
+
+    Args:
+        given: columns that the user named, by language.
+        have: the columns that there are.
+        first: some rows.
+    """
+    found = Found()
+    for language in languages:
+        wanted = given.get(language.code, language.code)
+        if wanted in have:
+            found.columns[language.code] = wanted
+            if f"{wanted} (2)" in have:
+                found.findings.append(
+                    _stop("twin-columns", f"Two columns are called '{wanted}'.", "give each column a name of its own")
+                )
+    by_name = {
+        language.code: named
+        for language in languages
+        if language.code not in found.columns and (named := _named(language, have, found.columns.values()))
+    }
+    found.columns |= by_name
+    unnamed = [language for language in languages if language.code not in found.columns]
+    guessed = _by_look(unnamed, have, first, identifier, found.columns.values())
+    found.columns |= guessed
+    if by_name:
+        named = ", ".join(f"{code}={column}" for code, column in by_name.items())
+        wrong = [code for code in by_name if code in given]
+        found.findings.append(
+            Finding(
+                code="columns-by-name",
+                severity="stop" if wrong else "look",
+                count=1,
+                message=(f"There is no column '{given[wrong[0]]}'. " if wrong else "")
+                + "By their names, columns were taken for languages: "
+                + ", ".join(f"'{column}' for {code}" for code, column in by_name.items())
+                + ".",
+                fix=f"write --columns {named}, and in a recipe columns: {{{named.replace('=', ': ')}}}",
+            )
+        )
+    if unnamed:
+        listed = ", ".join(f"'{column}'" for column in have[:20]) or "none"
+        missing = " and ".join(given.get(language.code, language.code) for language in unnamed)
+        message = f"There is no column for {missing}; the columns are {listed}."
+        fix = "name the column of each language with --columns, e.g. --columns eng=english,ban=balinese"
+        if guessed:
+            named = ",".join(f"{code}={column}" for code, column in found.columns.items())
+            seems = ", ".join(f"'{column}' seems to be {code}" for code, column in guessed.items())
+            message += f" By its texts, {seems}."
+            fix = f'if that is right, write --columns "{named}", or name the columns by their codes in the file'
+        found.findings.append(_stop("no-column", message, fix))
+    return found
+
+
+def describe_columns(have: Sequence[str], languages: Mapping[str, Known]) -> dict[str, str]:
+    """Column by language, for each column whose name tells its language."""
+    found: dict[str, str] = {}
+    for code, language in languages.items():
+        column = code if code in have else _named(language, have, found.values())
+        if column:
+            found[code] = column
+    return found
+
+
+def _named(language: Known, have: Sequence[str], taken: Any) -> str | None:
+    """The one column whose name says this language: its name in any spelling, or a code among its parts."""
+    names = {plain(name) for name in language.names}
+    free = [column for column in have if column not in taken]
+    exact = [column for column in free if plain(column) in names or column.casefold() in language.codes]
+    if len(exact) == 1:
+        return exact[0]
+    parts = [column for column in free if set(_parts(column)) & (set(language.codes) | names)]
+    return parts[0] if len(parts) == 1 and not exact else None
+
+
+def _parts(column: str) -> list[str]:
+    return [plain(part) for part in "".join(c if c.isalnum() else " " for c in column).split()]
+
+
+def _by_look(
+    languages: Sequence[Known],
+    have: Sequence[str],
+    first: Sequence[Mapping[str, Any]],
+    identifier: Identifier | None,
+    taken: Any,
+) -> dict[str, str]:
+    """For each language the column whose texts look like it; the last language gets the last column of text."""
+    texts = {
+        column: [str(row.get(column) or "") for row in first[:_LOOKED_AT]] for column in have if column not in taken
+    }
+    texts = {column: cells for column, cells in texts.items() if _is_text(cells)}
+    guessed: dict[str, str] = {}
+    for language in languages:
+        shares = {
+            column: _share(cells, language, identifier)
+            for column, cells in texts.items()
+            if column not in guessed.values()
+        }
+        best = max(shares, key=lambda column: shares[column], default=None)
+        if best is not None and shares[best] >= _SEEMS:
+            guessed[language.code] = best
+    rest = [column for column in texts if column not in guessed.values()]
+    lacking = [language for language in languages if language.code not in guessed]
+    if len(rest) == 1 and len(lacking) == 1:
+        guessed[lacking[0].code] = rest[0]
+    return guessed
+
+
+def _is_text(cells: Sequence[str]) -> bool:
+    filled = [cell for cell in cells if cell.strip()]
+    letters = sum(sum(map(str.isalpha, cell)) for cell in filled)
+    return bool(filled) and letters > 0.5 * sum(map(len, filled)) and len(set(filled)) > len(filled) / 10
+
+
+def _share(cells: Sequence[str], language: Known, identifier: Identifier | None) -> float:
+    filled = [cell for cell in cells if cell.strip()]
+    if identifier is not None and identifier.knows(language.codes):
+        return sum(is_language(identifier(cell)[0], language.codes) for cell in filled) / len(filled)
+    if language.script in (None, "Latn"):  # nearly everything is in Latin letters: that tells nothing
+        return 0.0
+    scripts: Counter[str] = Counter()
+    for cell in filled:
+        letters_by_script(cell, scripts)
+    return sum(n for script, n in scripts.items() if language.is_written_in(script)) / max(1, scripts.total())
+
+
+def _stop(code: str, message: str, fix: str) -> Finding:
+    return Finding(code=code, severity="stop", count=1, message=message, fix=fix)

@@ -1,0 +1,188 @@
+"""Which languages the sides of a file seem to be in, and what that is worth.
+
+Identification errs on short sentences and close relatives, and knows few small languages: a Balinese sentence is
+Indonesian to a model that has never seen Balinese. So a finding is something to look at, with two exceptions that do
+not depend on telling relatives apart: columns that are exchanged, and a language that the model knows of which it finds
+nothing while nearly all rows are surely in one that is no relative.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from toolkit.auditing.known import Known, letters_by_script
+from toolkit.auditing.record import Example, Finding
+from toolkit.auditing.tally import KEPT, excerpt
+from toolkit.corpus.identifier import Identifier, is_language
+from toolkit.corpus.shelf import Shelf
+from toolkit.records import Identification
+
+SAMPLE = 10_000  # rows per side, spread evenly
+_LEAST_ROWS = 10
+_LETTERS = 25  # of a text, from which on a guess about it alone is worth something
+_SURE = 0.8  # probability, likewise
+_USUAL = 0.05  # share of a side from which on a label is what the model calls this language
+_SWAPPED, _NOT_HERE = 0.6, 0.2  # share in the other's column, and in its own
+_NEARLY_ALL, _NEARLY_NONE = 0.9, 0.02
+
+
+@dataclass
+class Tongue:
+    """What one side looks like."""
+
+    language: Known
+    labels: Counter[str | None] = field(default_factory=Counter)
+    scripts: Counter[str] = field(default_factory=Counter)
+    guesses: list[tuple[int, str | None, float]] = field(default_factory=list)  # row, label, probability; long texts
+    mean_probability: float = 0.0
+    foreign_script: list[int] = field(default_factory=list)
+    is_known: bool = False
+
+    @property
+    def rows(self) -> int:
+        return self.labels.total()
+
+    def share_of(self, codes: Sequence[str]) -> float:
+        """Share of rows taken for the language with these codes."""
+        return sum(n for label, n in self.labels.items() if is_language(label, codes)) / max(1, self.rows)
+
+    @property
+    def own_script_share(self) -> float:
+        letters = self.scripts.total()
+        return sum(n for s, n in self.scripts.items() if self.language.is_written_in(s)) / letters if letters else 1.0
+
+    def identification(self, name: str) -> Identification:
+        """The record of it."""
+        others = [
+            (n, label) for label, n in self.labels.items() if label and not is_language(label, self.language.codes)
+        ]
+        return Identification(
+            language=self.language.code,
+            rows=self.rows,
+            share=round(self.share_of(self.language.codes), 4) if self.is_known else None,
+            next_best=max(others)[1] if others else None,
+            next_share=round(max(others)[0] / self.rows, 4) if others else None,
+            identifier=name,
+        )
+
+
+def listen(rows: Shelf, keys: Mapping[str, Known], identifier: Identifier | None) -> dict[str, Tongue]:
+    """What the sides of some rows look like, by key."""
+    step = max(1, -(-len(rows) // SAMPLE))
+    tongues = {key: Tongue(language) for key, language in keys.items()}
+    sums = dict.fromkeys(keys, 0.0)
+    for index in range(0, len(rows), step):
+        row = rows[index]
+        for key, tongue in tongues.items():
+            text = row[key]
+            here: Counter[str] = Counter()
+            letters_by_script(text, here)
+            tongue.scripts += here
+            letters = here.total()
+            own = sum(n for script, n in here.items() if tongue.language.is_written_in(script))
+            if letters >= 10 and 2 * own < letters:
+                tongue.foreign_script.append(index)
+            if identifier is not None:
+                label, probability = identifier(text.replace("\n", " "))
+                tongue.labels[label] += 1
+                sums[key] += probability
+                if letters >= _LETTERS:
+                    tongue.guesses.append((index, label, probability))
+    for key, tongue in tongues.items():
+        tongue.is_known = identifier is not None and identifier.knows(tongue.language.codes)
+        tongue.mean_probability = sums[key] / max(1, tongue.rows)
+    return tongues
+
+
+def swapped(tongues: Iterable[Tongue]) -> Finding | None:
+    """Whether two columns are exchanged: each language is in the other's column and not in its own."""
+    sides = list(tongues)
+    for one in sides:
+        for other in sides:
+            if one is other:
+                continue
+            by_script = (
+                one.own_script_share < _NOT_HERE
+                and other.own_script_share < _NOT_HERE
+                and one.language.script != other.language.script
+            )
+            here, there = one.share_of(one.language.codes), other.share_of(one.language.codes)
+            by_ear = one.is_known and one.rows >= _LEAST_ROWS and there >= _SWAPPED and here <= _NOT_HERE
+            if by_script or by_ear:
+                seen = f"{there:.0%} of the other column looks like {one.language.name}, and {here:.0%} of its own"
+                if not by_ear:
+                    seen = f"the letters of the one are in the other: {_scripts(one)} in {one.language.code}"
+                names = f"{one.language.name} and {other.language.name}"
+                return Finding(
+                    code="swapped-columns",
+                    severity="stop",
+                    count=1,
+                    message=f"The columns of {names} seem to be exchanged: {seen}.",
+                    fix="exchange the two names in the first line, or the columns in --columns",
+                )
+    return None
+
+
+def wrong_language(tongue: Tongue, identifier: str) -> Finding | None:
+    """Whether nearly all of one side is surely in a language that is no relative of the one claimed."""
+    if not tongue.is_known or tongue.rows < _LEAST_ROWS:
+        return None
+    label, count = tongue.labels.most_common(1)[0]
+    language = tongue.language
+    sure = (
+        label is not None
+        and count >= _NEARLY_ALL * tongue.rows
+        and tongue.share_of(language.codes) <= _NEARLY_NONE
+        and not is_language(label, tuple(language.related))
+        and tongue.mean_probability >= _SURE
+    )
+    if not sure:
+        return None
+    return Finding(
+        code="wrong-language",
+        severity="stop",
+        count=count,
+        share=round(count / tongue.rows, 4),
+        message=f"{count / tongue.rows:.0%} of the {language.name} column is '{label}' to {identifier}, which knows "
+        f"{language.name} and finds next to none of it.",
+        fix="see whether this is the right file and column",
+    )
+
+
+def other_languages(tongue: Tongue) -> tuple[list[int], dict[int, str]]:
+    """Rows of a side that seem to be in a language that is neither its own, nor a relative, nor usual in this side."""
+    language = tongue.language
+    usual = {label for label, n in tongue.labels.items() if n >= _USUAL * tongue.rows}
+    found = {
+        index: label
+        for index, label, probability in tongue.guesses
+        if label is not None
+        and probability >= _SURE
+        and label not in usual
+        and not is_language(label, language.codes)
+        and not is_language(label, tuple(language.related))
+    }
+    return list(found), found
+
+
+def swapped_rows(one: Tongue, other: Tongue) -> list[int]:
+    """Rows whose two sides seem to be in each other's language, where the model knows both."""
+    if not (one.is_known and other.is_known):
+        return []
+    back = {index: label for index, label, p in other.guesses if p >= _SURE}
+    return [
+        index
+        for index, label, p in one.guesses
+        if p >= _SURE and is_language(label, other.language.codes) and is_language(back.get(index), one.language.codes)
+    ]
+
+
+def examples(indices: Sequence[int], rows: Shelf, key: str, place: object) -> tuple[Example, ...]:
+    """The first of these rows."""
+    return tuple(Example(place(index), excerpt(rows[index][key])) for index in indices[:KEPT])  # type: ignore[operator]
+
+
+def _scripts(tongue: Tongue) -> str:
+    return " and ".join(script.title() for script, _ in tongue.scripts.most_common(2))
