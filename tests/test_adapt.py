@@ -173,7 +173,7 @@ def test_known_languages_are_replayed_and_measured(adapt: Run, tmp_path: Path) -
         ("english\tjavanese", (), {"eng": "english", "jav": "javanese"}),
         ("en\tjv", (), {"eng": "en", "jav": "jv"}),
         ("a\tb", ("--columns", "eng=a,jav=b"), {"eng": "a", "jav": "b"}),
-        ("Indonesian\tjav", (), {"ind": "Indonesian", "jav": "jav"}),
+        ("Indonesian\tjav", ("--force",), {"ind": "Indonesian", "jav": "jav"}),
     ],
 )
 def test_columns_are_found_by_the_names_of_languages(
@@ -189,10 +189,10 @@ def test_columns_are_found_by_the_names_of_languages(
 @pytest.mark.parametrize(
     ("header", "options", "said"),
     [
-        ("english\tx", (), "no column is called jav or Javanese"),
-        ("x\tjav", (), "--columns eng=x"),
-        ("eng\tjav", ("--with", "ind"), "no column is called ind or Indonesian"),
-        ("eng\tjav", ("--columns", "jav=nowhere"), "has no column 'nowhere'"),
+        ("english\tx", (), "There is no column for jav"),
+        ("x\tjav", (), "There is no column for eng"),
+        ("eng\tjav", ("--with", "ind"), "There is no column for ind"),
+        ("eng\tjav", ("--columns", "jav=nowhere"), "There is no column 'nowhere'"),
         ("eng\tjav", ("--columns", "jav"), "write CODE=COLUMN"),
         ("eng\tjav", ("--language", "jw"), "did you mean 'jav'?"),
         ("eng\tjav", ("--base", "nowhere"), "no base model at 'nowhere'"),
@@ -220,3 +220,27 @@ def test_text_alone_needs_a_test_set_and_takes_one(adapt: Run, tmp_path: Path) -
     shown = adapt("--language", "jav", "--data", text, "--test", own, "--dry-run", "--json")
     assert shown.code == 0, shown.err
     assert json.loads(shown.out)["recipe"]["evaluation"][0]["name"] == "own"
+
+
+def test_what_stops_training_is_told_with_its_lines_and_what_drops_rows_goes_on(adapt: Run, tmp_path: Path) -> None:
+    data = sentences(tmp_path / "mine.tsv")
+    lines = data.read_text().splitlines()
+    lines[5] += "\tone too many"
+    lines[9] = "the cup is here\t"
+    data.write_text("\n".join(lines) + "\n")
+    refused = adapt("--language", "jav", "--data", data, "--dry-run")
+    assert refused.code == 1
+    assert "mine.tsv" in refused.err
+    assert "line 6" in refused.err
+    shown = adapt("--language", "jav", "--data", data, "--dry-run", "--drop-bad-rows")
+    assert shown.code == 0, shown.err
+    assert "without text in jav. (line 10)" in shown.err
+    assert "118 usable" in shown.err
+
+
+def test_another_language_stops_unless_a_person_knows_better(adapt: Run, tmp_path: Path) -> None:
+    data = sentences(tmp_path / "mine.tsv", header="javanese\tenglish")
+    refused = adapt("--language", "jav", "--data", data, "--dry-run")
+    assert refused.code == 1
+    assert "javanese" in refused.err.lower()
+    assert adapt("--language", "jav", "--data", data, "--dry-run", "--force").code == 0

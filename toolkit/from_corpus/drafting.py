@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.adaptation import carry_languages
+from toolkit.auditing import Audit
 from toolkit.contributions import Split
 from toolkit.errors import LanguageError
 from toolkit.from_corpus.defaults import answer_tokens, usual_fields, wants_examples
-from toolkit.from_corpus.files import Corpus, look_into
+from toolkit.from_corpus.looking import look_through
 from toolkit.from_corpus.parts import parts_of
 from toolkit.from_corpus.wish import Wish
 from toolkit.languages import Language, all_languages, get_language
@@ -32,7 +33,7 @@ class Draft:
 
     folder: Path
     recipe: Recipe
-    corpora: tuple[Corpus, ...]
+    audits: tuple[Audit, ...]  # of each file to learn from
     split: Split | None  # None where the test set is a person's own
     mixture: Mixture
     selection: SelectionInfo | None  # None where it is found from base or data when training starts
@@ -59,8 +60,9 @@ def draft(wish: Wish, folder: Path, *, card_bytes: int | None = None) -> Draft:
     language = _language(wish.language)
     for code in (wish.other, *wish.columns):  # so that a wrong code is told before a missing column
         get_language(code or wish.language)
-    corpora = tuple(look_into(path, wish.language, other=wish.other, columns=wish.columns) for path in wish.data)
-    layout = read_layout(resolve_config(wish.base, wish.base_revision))
+    config = resolve_config(wish.base, wish.base_revision)
+    layout = read_layout(config)
+    corpora, audits = look_through(wish, config if _has_tokenizer(config) else None)
     weights = layout.n_weights
     parts = parts_of(wish, corpora, folder, answer_tokens=answer_tokens(weights), shots=wants_examples(weights))
     on_gpu = card_bytes is not None or _has_gpu()
@@ -73,7 +75,7 @@ def draft(wish: Wish, folder: Path, *, card_bytes: int | None = None) -> Draft:
     carry_languages(recipe, folder / CARRIED)
     mixture = mix(recipe)
     selection, needs = _plan(recipe, layout, mixture, card_bytes)
-    return Draft(folder, recipe, corpora, parts.split, mixture, selection, needs)
+    return Draft(folder, recipe, audits, parts.split, mixture, selection, needs)
 
 
 def _language(code: str) -> Language:
@@ -104,9 +106,12 @@ def _plan(
     if card_bytes is None:
         preflight(recipe, selection, layout)
     config = resolve_config(recipe.base, recipe.base_revision)
-    has_tokenizer = any(config.glob("tokenizer*"))
-    examples = mixture.examples if has_tokenizer else None
+    examples = mixture.examples if _has_tokenizer(config) else None
     return selection, requirements(recipe, config, layout, selection, examples=examples, card_bytes=card_bytes)
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any(folder.glob("tokenizer*"))
 
 
 def _absolute(base: str) -> str:
