@@ -99,7 +99,7 @@ def test_scores_of_a_declared_model_are_put_beside_those_of_its_old_revision(hub
 def test_a_model_that_is_for_another_language_or_not_there_is_told(hub: HubServer, tmp_path: Path) -> None:
     model = declared(hub, tmp_path, 50.0)
     sundanese = yaml.safe_load((FOLDER / "sun.yaml").read_text(encoding="utf-8"))
-    text = yaml.safe_dump(sundanese | {"models": [model, model | {"repository": "org/nothing"}]}, allow_unicode=True)
+    text = json.dumps(sundanese | {"models": [model, model | {"repository": "org/nothing"}]})  # which is YAML
     found = review(*folders(tmp_path, None, text, "sun.yaml"))
     troubles = [model.trouble for model in found.files[0].models]
     assert "it is for jav, not for sun" in str(troubles[0])

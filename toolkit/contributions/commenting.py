@@ -69,15 +69,21 @@ def _model(model: ModelReview) -> str:
 
 
 def _score(score: ScoreChange) -> str:
-    both = score.before is not None and score.after is not None
-    difference = f"{score.after - score.before:+.1f}" if both and score.comparable else ""  # type: ignore[operator]
+    difference = ""
+    if score.before is not None and score.after is not None and score.comparable:
+        difference = f"{score.after - score.before:+.{_decimals(score.before, score.after)}f}"
     star = "" if score.comparable else " \\*"
     cells = (_code(score.what), _code(score.dataset), _code(score.metric), _number(score.before), _number(score.after))
     return f"| {' | '.join(cells)} | {difference}{star} |"
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
+    return "" if value is None else f"{value:.{_decimals(value)}f}"
+
+
+def _decimals(*values: float) -> int:
+    """One on the scale of 0 to 100, three on the scale of 0 to 1."""
+    return 3 if all(abs(value) <= 1 for value in values) else 1
 
 
 def _card(model: ModelReview) -> str:
