@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Literal
 
 from toolkit.auditing.catalogue import BROKEN, CATALOGUE, LONG_PAIR, LONG_TEXT
@@ -13,21 +11,11 @@ from toolkit.auditing.columns import find_columns
 from toolkit.auditing.expectation import expectation
 from toolkit.auditing.held_out import held_out_sentences
 from toolkit.auditing.known import Known, known
-from toolkit.auditing.lengths import length_bars, ratio_outliers
 from toolkit.auditing.opening import Opened, open_tolerantly
 from toolkit.auditing.reading import Reading
-from toolkit.auditing.record import SEVERITIES, Audit, Example, Finding, Kind, Ratio, Side, Tokens
-from toolkit.auditing.tally import KEPT, Tally, rows
-from toolkit.auditing.token_costs import ENGLISH, SAMPLE, count_tokens, in_words, load_tokenizer
-from toolkit.auditing.tongues import (
-    Tongue,
-    examples,
-    listen,
-    other_languages,
-    swapped,
-    swapped_rows,
-    wrong_language,
-)
+from toolkit.auditing.record import SEVERITIES, Audit, Finding, Kind
+from toolkit.auditing.sides import look_at_sides
+from toolkit.auditing.tally import Tally, rows
 from toolkit.corpus import BrokenRow
 from toolkit.corpus.identification import can_identify, get_identifier
 from toolkit.corpus.identifier import Identifier
@@ -96,7 +84,7 @@ def audit(
     total = reading.rows + broken.counts.total()
     findings += [_broken(code, row, broken, total, on_bad_row) for code, row in faults.items()]
     findings += _of_rows(reading)
-    sides, ratios, more = _of_sides(reading, ear, base, kind)
+    sides, ratios, more = look_at_sides(reading, ear, base)
     findings += more
     usable = len(reading.usable)
     if total and not usable and not any(finding.severity == "stop" for finding in findings):
@@ -110,7 +98,7 @@ def audit(
                 fix="see what was left out, and why; then mend the file",
             )
         )
-    findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), -(finding.share or 2.0)))
+    findings.sort(key=_seriousness)
     return Audit(
         name=path.name,
         kind=kind,
@@ -197,164 +185,7 @@ def _of_rows(reading: Reading) -> list[Finding]:
     return findings
 
 
-def _of_sides(
-    reading: Reading, ear: Identifier | None, base: Path | None, kind: Kind
-) -> tuple[tuple[Side, ...], tuple[Ratio, ...], list[Finding]]:
-    """What all usable rows together show."""
-    usable = reading.usable
-    shown = [key for key in reading.columns if kind == "parallel" or key in ("text", "output")]
-    if not len(usable):
-        return (), (), []
-    findings: list[Finding] = []
-    lengths = {key: array("q") for key in shown}
-    for row in usable:
-        for key in shown:
-            lengths[key].append(len(row[key]))
-    tongues = listen(usable, {key: reading.languages[key] for key in shown}, ear)
-    findings += _of_tongues(reading, tongues, ear)
-    ratios = []
-    for index, one in enumerate(shown):
-        for other in shown[index + 1 :]:
-            measured = ratio_outliers(lengths[one], lengths[other], (one, other))
-            if measured is None:
-                continue
-            ratio, far = measured
-            ratios.append(ratio)
-            if far:
-                where = f"{one} is usually {ratio.median:g} times as long as {other}; told are rows {ratio.factor:g} "
-                where += "times from that"
-                entry = CATALOGUE["length-ratio"]
-                findings.append(
-                    Finding(
-                        code="length-ratio",
-                        severity=entry.severity,
-                        count=len(far),
-                        share=round(len(far) / len(usable), 4),
-                        message=entry.message.format(rows=rows(len(far)), where=where),
-                        fix=entry.fix,
-                        examples=tuple(
-                            Example(reading.place(i), f"{usable[i][one][:60]} ⇥ {usable[i][other][:60]}")
-                            for i in far[:KEPT]
-                        ),
-                    )
-                )
-    tokens, told = _tokens(reading, shown, base)
-    findings += told
-    sides = tuple(_side(reading, key, lengths[key], tongues[key], tokens.get(key), ear) for key in shown)
-    return sides, tuple(ratios), findings
-
-
-def _side(
-    reading: Reading, key: str, lengths: array[int], tongue: Tongue, tokens: Tokens | None, ear: Identifier | None
-) -> Side:
-    language = reading.languages[key]
-    step = max(1, len(reading.usable) // SAMPLE)
-    words = [len(reading.usable[i][key].split()) for i in range(0, len(reading.usable), step)]
-    top = tongue.scripts.most_common(1)
-    return Side(
-        language=language.code,
-        name=language.name,
-        column=reading.columns[key],
-        characters=round(median(lengths)),
-        words=median(words) if language.has_words else None,
-        lengths=length_bars(lengths),
-        script=top[0][0].title() if top else None,
-        identified=tongue.identification(ear.name) if ear else None,
-        languages={label or "unknown": n for label, n in tongue.labels.most_common(8)},
-        tokens=tokens,
-    )
-
-
-def _of_tongues(reading: Reading, tongues: Mapping[str, Tongue], ear: Identifier | None) -> list[Finding]:
-    findings: list[Finding] = []
-    exchanged = swapped(tongues.values())
-    if exchanged:
-        return [exchanged]
-    for key, tongue in tongues.items():
-        if tongue.foreign_script:
-            script = tongue.language.script_name
-            findings.append(_told("wrong-script", reading, key, tongue.foreign_script, tongue, script=script))
-        if ear is None:
-            continue
-        wrong = wrong_language(tongue, ear.name)
-        if wrong:
-            findings.append(wrong)
-            continue
-        found, labels = other_languages(tongue)
-        if found:
-            findings.append(_told("other-language", reading, key, found, tongue, labels=labels))
-    pairs = list(tongues.items())
-    for index, (key, one) in enumerate(pairs):
-        for _, other in pairs[index + 1 :]:
-            both = swapped_rows(one, other)
-            if both:
-                findings.append(_told("swapped-rows", reading, key, both, one))
-    return findings
-
-
-def _told(
-    code: str,
-    reading: Reading,
-    key: str,
-    indices: Sequence[int],
-    tongue: Tongue,
-    *,
-    script: str = "",
-    labels: Mapping[int, str] | None = None,
-) -> Finding:
-    entry = CATALOGUE[code]
-    shown = examples(indices, reading.usable, key, reading.place)
-    if labels:
-        shown = tuple(
-            Example(example.place, f"[{labels[index]}] {example.text}")
-            for example, index in zip(shown, indices, strict=False)
-        )
-    looked_at = tongue.rows or len(reading.usable)
-    return Finding(
-        code=code,
-        severity=entry.severity,
-        count=len(indices),
-        share=round(len(indices) / looked_at, 4),
-        message=entry.message.format(rows=rows(len(indices)), where=tongue.language.code, script=script),
-        fix=entry.fix,
-        examples=shown,
-    )
-
-
-def _tokens(reading: Reading, keys: Sequence[str], base: Path | None) -> tuple[dict[str, Tokens], list[Finding]]:
-    """Tokens of each side, and a sentence for each language beside English (or the file's other one)."""
-    if base is None:
-        return {}, []
-    try:
-        tokenizer = load_tokenizer(base)
-    except Exception as error:  # whatever a damaged folder makes the library raise
-        message = f"The tokenizer of the base '{base.name}' cannot be read ({type(error).__name__})."
-        return {}, [Finding(code="no-tokenizer", severity="look", count=1, message=message, fix="check --base")]
-    usable = reading.usable
-    step = max(1, -(-len(usable) // SAMPLE))
-    counted: dict[str, Tokens] = {}
-    for key in keys:
-        texts = (usable[index][key] for index in range(0, len(usable), step))
-        tokens = count_tokens(tokenizer, texts, has_words=reading.languages[key].has_words)
-        if tokens is not None:
-            counted[key] = tokens
-    findings = []
-    english = counted.get("eng")
-    beside = english or count_tokens(tokenizer, ENGLISH, has_words=True)
-    for key, tokens in counted.items():
-        language = reading.languages[key]
-        if language.code == "eng" or beside is None:
-            continue
-        message = in_words(language.name, tokens, "English", beside, same_rows=english is not None)
-        if tokens.pieces >= 0.05:
-            message += f" {tokens.pieces:.0%} of its tokens are single bytes or unknown."
-        findings.append(
-            Finding(
-                code="tokens",
-                severity="look",
-                count=1,
-                message=message,
-                fix="nothing: this is how the base reads the language; plan time and `max_tokens` with it",
-            )
-        )
-    return counted, findings
+def _seriousness(finding: Finding) -> tuple[int, float]:
+    """Stops first, then what concerns the whole file, then by the share of the rows; what tokens cost comes last."""
+    share = 2.0 if finding.share is None else finding.share
+    return SEVERITIES.index(finding.severity), 1.0 if finding.code == "tokens" else -share

@@ -30,7 +30,7 @@ CATALOGUE = {
         "translate them; a name or a number that is the same in both is better left out too",
     ),
     "repeated": Entry(
-        "drop", "{rows} that stand in the file more than once, counted without the first.", "nothing: each is used once"
+        "drop", "{rows} standing in the file more than once, not counting the first time.", "nothing: each is used once"
     ),
     # What somebody should look at.
     "hardly-translated": Entry(
@@ -42,6 +42,11 @@ CATALOGUE = {
         "look",
         "{rows} whose text in {where} came before with another translation.",
         "fine where a sentence can be said in several ways; if one of them is a slip, take it out",
+    ),
+    "no-words": Entry(
+        "look",
+        "{rows} with a side without any letter.",
+        "fill in the sentence, or take the row out: a mark or a number teaches no language",
     ),
     "length-ratio": Entry(
         "look",
@@ -125,22 +130,27 @@ CATALOGUE = {
     ),
     "wrong-script": Entry(
         "look",
-        "{rows} that are mostly not in {script} letters in {where}.",
+        "{rows} mostly not in {script} letters in {where}.",
         "see whether they are in the right column; where people write the language so, say so in its `script`",
+    ),
+    "other-column": Entry(
+        "look",
+        "{rows} whose text in {where} is made of the words of the other column.",
+        "read them: often a sentence was left untranslated, or stands on the wrong side",
     ),
     "other-language": Entry(
         "look",
-        "{rows} in {where} seem to be in another language.",
+        "{rows} of {where} in another language, as it seems.",
         "read them: identification errs, most on short sentences, names and related languages",
     ),
     "swapped-rows": Entry(
         "look",
-        "{rows} whose two sides seem to be in each other's column.",
+        "{rows} with each side in the other's column, as it seems.",
         "exchange the two cells of these rows",
     ),
     "leaked": Entry(
         "stop",
-        "{rows} share a sentence with the test set {where}.",
+        "{rows} with a sentence of the test set {where}.",
         "take them out of the data: what was trained on cannot be tested on (a recipe with `on_leak: drop` leaves "
         "them out)",
     ),

@@ -18,14 +18,15 @@ _BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 # A word with letters of two scripts whose letters look alike.
 _LATIN = "A-Za-z\u00c0-\u024f\u0250-\u02af\u1e00-\u1eff"
-_ALIKE = "\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff\uab70-\uabbf"
+# Greek, Cyrillic and Armenian letters that pass for Latin ones, those of African alphabets among them (ε for ɛ).
+_ALIKE = "αβγεηικνορτυχͻϵϲΑΒΕΖΗΙΚΜΝΟΡΤΥΧаеорсухіјѕһԁԛԝқәөєАВЕНІЈКМОРСЅТУХҺӘӨЄօոսհցգ"
 _MIXED = re.compile(f"(?=[^\\W\\d_]*[{_LATIN}])(?=[^\\W\\d_]*[{_ALIKE}])[^\\W\\d_]+")
-_UNIT = re.compile("^[μΩ][A-Za-z]{1,2}$|^[A-Za-z]{1,2}[Ωμ]$")
+_SHORTEST = 3  # letters; shorter ones are often formulas
 
 # UTF-8 that was read as Windows-1252: the first byte of a sequence, and the others as that code page shows them.
 _WINDOWS = "".join(bytes([byte]).decode("cp1252", errors="ignore") for byte in range(0x80, 0xC0))
 _TWICE = re.compile(f"[Â-ô][{re.escape(_WINDOWS)}\u0080-\u009f]{{1,3}}")
-_CLOSING = "”’…»"  # after a capital letter at the end of a quotation these are what they seem
+_CLOSING = "\u00a0”’…»“‘«›–—"  # behind a real letter these are what they seem
 
 
 def unusual(text: str, *, rtl: bool) -> list[tuple[int, str, str]]:
@@ -54,15 +55,9 @@ def mixed_word(text: str) -> tuple[int, str] | None:
     if text.isascii():
         return None
     for found in _MIXED.finditer(text):
-        if not _UNIT.match(found[0]):
+        if len(found[0]) >= _SHORTEST:
             return found.start(), found[0]
     return None
-
-
-def foreign_letter(word: str) -> str:
-    """The letter of such a word that is not Latin, with its name."""
-    letter = next(letter for letter in word if re.match(f"[{_ALIKE}]", letter))
-    return f"{letter} ({describe(letter)})"
 
 
 def misread(text: str) -> tuple[int, str, str] | None:
@@ -73,7 +68,8 @@ def misread(text: str) -> tuple[int, str, str] | None:
         shown, before = found[0], text[: found.start()][-1:]
         for end in range(len(shown), 1, -1):
             meant = _meant(shown[:end])
-            if meant is None or (shown[1] in _CLOSING and before.isupper()):
+            is_real = shown[end - 1] in _CLOSING and (before.isupper() or shown[0].islower()) and shown[:2] != "â€"
+            if meant is None or is_real:
                 continue
             return found.start(), shown[:end], meant
     return None

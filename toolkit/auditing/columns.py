@@ -57,7 +57,8 @@ def find_columns(
     guessed = _by_look(unnamed, have, first, identifier, found.columns.values())
     found.columns |= guessed
     if by_name:
-        named = ", ".join(f"{code}={column}" for code, column in by_name.items())
+        named = ",".join(f"{code}={column}" for code, column in by_name.items())
+        listed = ", ".join(f"{code}: {column}" for code, column in by_name.items())
         wrong = [code for code in by_name if code in given]
         found.findings.append(
             Finding(
@@ -68,7 +69,7 @@ def find_columns(
                 + "By their names, columns were taken for languages: "
                 + ", ".join(f"'{column}' for {code}" for code, column in by_name.items())
                 + ".",
-                fix=f"write --columns {named}, and in a recipe columns: {{{named.replace('=', ': ')}}}",
+                fix=f"write --columns {named}, and in a recipe columns: {{{listed}}}",
             )
         )
     if unnamed:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from toolkit.auditing.record import Kind
 
 PAPER_ROWS = 52_000  # CogSym, arXiv 2604.00923: machine-translated Alpaca instructions per language
-POCKET = "our demo, whose language is one small grammar, got to chrF++ 60 with 2,000 pairs and to 79 with 3,000"
+POCKET = (
+    "early trials of our demo, whose language is one small grammar, got to chrF++ 60 with "
+    "2,000 pairs and to 79 with 3,000"
+)
 
 # Smallest number of rows, what one may expect of it.
 _PAIRS = (
@@ -41,4 +44,5 @@ def expectation(kind: Kind, usable: int) -> str:
         f"machine-translated instructions each; {POCKET}. The rest is our judgement, not a measurement: your own test "
         "set will tell."
     )
-    return f"{usable:,} usable {what}. {words} {known}"
+    counted = f"One usable {what[:-1]}" if usable == 1 else f"{usable:,} usable {what}"
+    return f"{counted}. {words}\n\n{known}"

@@ -10,7 +10,7 @@ from statistics import median
 from toolkit.auditing.record import Bars, Ratio
 
 FACTOR = 3.0  # from the median, either way; more where the file's own lengths vary more
-_SPREADS = 6.0  # robust standard deviations
+_SPREADS = 5.0  # robust standard deviations
 _SHORT = 30  # characters: between shorter texts any ratio can be right
 _LEAST_ROWS = 20
 _HALVES = 8  # bars between one power of two and the next are halves of it: from 1/16 to 16
@@ -19,7 +19,7 @@ _HALVES = 8  # bars between one power of two and the next are halves of it: from
 def ratio_outliers(first: array[int], second: array[int], languages: tuple[str, str]) -> tuple[Ratio, list[int]] | None:
     """The usual ratio of two sides, and the indices of rows that are far from it; None for too few rows.
 
-    A row is far off when its ratio differs from the median by more than three times, or by more than six robust
+    A row is far off when its ratio differs from the median by more than three times, or by more than five robust
     standard deviations (1.4826 times the median deviation) where that is more; and one side has 30 characters.
 
     Args:

@@ -87,6 +87,8 @@ class Reading:
             self.tally.add("repeated", place, whole)
             return False
         self._seen.add(identity)
+        if not all(any(map(str.isalpha, texts[key])) for key in self.required):
+            self.tally.add("no-words", place, whole)
         self._compare_sides(texts, place, whole)
         used = True
         if self.tests:

@@ -67,7 +67,8 @@ def in_words(name: str, mine: Tokens, beside: str, other: Tokens, *, same_rows: 
         said = f"{name} takes about {mine.per_row:.0f} tokens per row, {beside} {other.per_row:.0f}"
     if times >= 1.15:
         return f"{said}: sentences {_times(times)} as long for the model, so as much slower to train and to answer."
-    return f"{said}: about the same length for the model."
+    fewer = ", but fewer words" if mine.per_word and other.per_word and mine.per_word > 1.15 * other.per_word else ""
+    return f"{said}{fewer}: sentences are about as long for the model."
 
 
 def _times(times: float) -> str:

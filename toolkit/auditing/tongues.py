@@ -13,18 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from toolkit.auditing.known import Known, letters_by_script
-from toolkit.auditing.record import Example, Finding
-from toolkit.auditing.tally import KEPT, excerpt
+from toolkit.auditing.record import Finding
 from toolkit.corpus.identifier import Identifier, is_language
 from toolkit.corpus.shelf import Shelf
 from toolkit.records import Identification
 
 SAMPLE = 10_000  # rows per side, spread evenly
 _LEAST_ROWS = 10
-_LETTERS = 25  # of a text, from which on a guess about it alone is worth something
+_LETTERS = 40  # of a text, from which on a guess about it alone is worth something
 _SURE = 0.8  # probability, likewise
 _USUAL = 0.05  # share of a side from which on a label is what the model calls this language
-_SWAPPED, _NOT_HERE = 0.6, 0.2  # share in the other's column, and in its own
+_HEARD = 0.6  # share of a side in its own language from which on the model can tell it
+_SWAPPED, _MORE = 0.6, 0.3  # share in the other's column, and how much less it must be in its own
+_FEW_LETTERS = 0.2  # share of letters in its own script below which a column is not in that script
 _NEARLY_ALL, _NEARLY_NONE = 0.9, 0.02
 
 
@@ -33,6 +34,7 @@ class Tongue:
     """What one side looks like."""
 
     language: Known
+    step: int  # every so many rows were looked at
     labels: Counter[str | None] = field(default_factory=Counter)
     scripts: Counter[str] = field(default_factory=Counter)
     guesses: list[tuple[int, str | None, float]] = field(default_factory=list)  # row, label, probability; long texts
@@ -71,7 +73,7 @@ class Tongue:
 def listen(rows: Shelf, keys: Mapping[str, Known], identifier: Identifier | None) -> dict[str, Tongue]:
     """What the sides of some rows look like, by key."""
     step = max(1, -(-len(rows) // SAMPLE))
-    tongues = {key: Tongue(language) for key, language in keys.items()}
+    tongues = {key: Tongue(language, step) for key, language in keys.items()}
     sums = dict.fromkeys(keys, 0.0)
     for index in range(0, len(rows), step):
         row = rows[index]
@@ -104,12 +106,12 @@ def swapped(tongues: Iterable[Tongue]) -> Finding | None:
             if one is other:
                 continue
             by_script = (
-                one.own_script_share < _NOT_HERE
-                and other.own_script_share < _NOT_HERE
+                one.own_script_share < _FEW_LETTERS
+                and other.own_script_share < _FEW_LETTERS
                 and one.language.script != other.language.script
             )
             here, there = one.share_of(one.language.codes), other.share_of(one.language.codes)
-            by_ear = one.is_known and one.rows >= _LEAST_ROWS and there >= _SWAPPED and here <= _NOT_HERE
+            by_ear = one.is_known and one.rows >= _LEAST_ROWS and there >= max(_SWAPPED, here + _MORE)
             if by_script or by_ear:
                 seen = f"{there:.0%} of the other column looks like {one.language.name}, and {here:.0%} of its own"
                 if not by_ear:
@@ -151,11 +153,17 @@ def wrong_language(tongue: Tongue, identifier: str) -> Finding | None:
     )
 
 
-def other_languages(tongue: Tongue) -> tuple[list[int], dict[int, str]]:
-    """Rows of a side that seem to be in a language that is neither its own, nor a relative, nor usual in this side."""
+def other_languages(tongue: Tongue) -> dict[int, str]:
+    """Rows of a side that seem to be in a language that is neither its own, nor a relative, nor usual in this side.
+
+    Of a language that the model does not know, or hardly finds where it is, there are none: labels would be guesses.
+    Nor are there of one without blanks between words, whose characters it shares with others.
+    """
     language = tongue.language
+    if not (tongue.is_known and language.has_words) or tongue.share_of(language.codes) < _HEARD:
+        return {}
     usual = {label for label, n in tongue.labels.items() if n >= _USUAL * tongue.rows}
-    found = {
+    return {
         index: label
         for index, label, probability in tongue.guesses
         if label is not None
@@ -164,24 +172,6 @@ def other_languages(tongue: Tongue) -> tuple[list[int], dict[int, str]]:
         and not is_language(label, language.codes)
         and not is_language(label, tuple(language.related))
     }
-    return list(found), found
-
-
-def swapped_rows(one: Tongue, other: Tongue) -> list[int]:
-    """Rows whose two sides seem to be in each other's language, where the model knows both."""
-    if not (one.is_known and other.is_known):
-        return []
-    back = {index: label for index, label, p in other.guesses if p >= _SURE}
-    return [
-        index
-        for index, label, p in one.guesses
-        if p >= _SURE and is_language(label, other.language.codes) and is_language(back.get(index), one.language.codes)
-    ]
-
-
-def examples(indices: Sequence[int], rows: Shelf, key: str, place: object) -> tuple[Example, ...]:
-    """The first of these rows."""
-    return tuple(Example(place(index), excerpt(rows[index][key])) for index in indices[:KEPT])  # type: ignore[operator]
 
 
 def _scripts(tongue: Tongue) -> str:

@@ -13,6 +13,7 @@ from toolkit.cli import (
     adapt,
     card,
     comet,
+    data,
     demo,
     doctor,
     evaluate,
@@ -73,6 +74,7 @@ for panel, verbs in (
 ):
     for verb in verbs:
         app.command(rich_help_panel=panel)(verb)
+app.add_typer(data.app, name="data", rich_help_panel=MAKE)
 app.add_typer(space.app, name="space", rich_help_panel=USE)
 app.add_typer(sweep.app, name="sweep", rich_help_panel=LOOK)
 app.add_typer(languages.app, name="languages", rich_help_panel=LOOK)

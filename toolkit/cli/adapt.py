@@ -13,6 +13,7 @@ from toolkit.cli.console import err, out, quiet_libraries
 from toolkit.errors import CorpusError, OutputError
 
 if TYPE_CHECKING:
+    from toolkit.auditing import Audit
     from toolkit.from_corpus import Adapted, Draft, Wish
 
 
@@ -52,7 +53,12 @@ def adapt(
     card: Annotated[
         float | None, typer.Option("--card", min=1, help="With --dry-run: plan for a GPU with this many GiB.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Train even if it looks too large for this machine.")] = False,
+    drop_bad_rows: Annotated[
+        bool, typer.Option("--drop-bad-rows", help="Leave rows out that cannot be read, instead of stopping there.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train although the check finds fault, or it looks too large.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before training.")] = False,
     resume: Annotated[Path | None, typer.Option(help="Folder that was begun before, to go on with.")] = None,
     dry_run: Annotated[
@@ -87,6 +93,8 @@ def adapt(
             replay=tuple(replay or ()),
             select=select,
             steps=steps,
+            on_bad_row="drop" if drop_bad_rows else "stop",
+            force=force,
             licence=licence,
         )
         folder = to or Path(language)
@@ -127,6 +135,8 @@ def _print_draft(made: Draft, wish: Wish) -> None:
     from toolkit.cli.plan import print_requirements
     from toolkit.cli.train import print_sources, print_what_trains
 
+    for audit in made.audits:
+        _print_audit(audit)
     if made.split is not None:
         err.print(f"kept for testing: {made.split.test_rows:,} rows, {made.split.train_rows:,} to learn from")
         for reason, count in made.split.dropped.items():
@@ -144,6 +154,20 @@ def _print_draft(made: Draft, wish: Wish) -> None:
         print_what_trains(made.recipe, made.selection, wish.base)
     if made.needs is not None:
         print_requirements(made.needs)
+
+
+def _print_audit(audit: Audit) -> None:
+    """The file, its findings with the first places, and what to expect of it."""
+    err.print(f"[bold]{escape(audit.name)}[/]: {audit.rows:,} rows, {audit.usable:,} usable", soft_wrap=True)
+    for finding in audit.findings:
+        style = {"stop": "red", "drop": "yellow", "look": "cyan"}[finding.severity]
+        places = ", ".join(example.place for example in finding.examples[:3])
+        err.print(
+            f"  [{style}]{finding.severity}[/]  {escape(finding.message)}{escape(f' ({places})') if places else ''}",
+            soft_wrap=True,
+        )
+        err.print(f"        [dim]{escape(finding.fix)}[/]", soft_wrap=True)
+    err.print(escape(audit.expectation), soft_wrap=True, style="dim")
 
 
 def _refuse_what_cannot_fit(made: Draft) -> None:
@@ -171,6 +195,7 @@ def _print_outcome(made: Adapted) -> None:
 def _planned(made: Draft) -> dict[str, object]:
     needs = made.needs
     return {
+        "audits": [audit.model_dump(mode="json") for audit in made.audits],
         "recipe": made.recipe.changes(),
         "train_rows": sum(source.rows for source in made.mixture.sources if source.role == "target"),
         "test_rows": made.split.test_rows if made.split else None,

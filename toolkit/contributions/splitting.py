@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.contributions.writing import write_new
-from toolkit.corpus import comparable, pairs_form, read_file
+from toolkit.corpus import BrokenRow, comparable, pairs_form, read_file
 from toolkit.corpus.digests import Digests, digest
 from toolkit.corpus.rows import nothing_left
 from toolkit.corpus.shelf import Shelf
@@ -46,6 +47,7 @@ def split_corpus(
     header: Sequence[str] | None = None,
     test_rows: int | None = None,
     seed: int = 0,
+    on_bad_row: Literal["stop", "drop"] = "stop",
 ) -> Split:
     """Write `train.tsv` and `test.tsv` with the clean rows of a file, in their order.
 
@@ -60,14 +62,20 @@ def split_corpus(
         test_rows: how many rows to test on; default a tenth, at least 100 and at most 1,000, but of a small file no
             more than a fifth. Fewer where rows that belong together do not fit.
         seed: another one draws other rows.
+        on_bad_row: whether a row that cannot be read stops everything, or is left out and counted.
 
     Raises:
         CorpusError: if the file cannot be read, or there are too few rows for both.
         OutputError: if a file of that name is there and holds something else.
     """
     form = pairs_form(source.name, languages, columns)
-    table = read_file(source, header=header).require(form.columns)
     rows, seen, dropped = Shelf(form.keys), Digests(), dict[str, int]()
+
+    def leave_out(row: BrokenRow) -> None:
+        dropped[row.fault] = dropped.get(row.fault, 0) + 1
+
+    on_broken = leave_out if on_bad_row == "drop" else None
+    table = read_file(source, header=header, on_broken=on_broken).require(form.columns)
     draws, sentences = list[int](), [list[int]() for _ in form.keys]
     for _, raw in table.rows:
         texts, fault = form.clean_row(raw)

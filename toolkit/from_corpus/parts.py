@@ -49,7 +49,9 @@ def parts_of(wish: Wish, corpora: tuple[Corpus, ...], folder: Path, *, answer_to
             "give pairs to test with: --test FILE, with a column for each of two languages",
         )
     pairs = corpora[number]
-    split = split_corpus(pairs.path, folder / DATA, pairs.languages, columns=pairs.columns)
+    split = split_corpus(
+        pairs.path, folder / DATA, pairs.languages, columns=pairs.columns, on_bad_row=wish.on_bad_row
+    )
     train = split.train.relative_to(folder).as_posix()
     data[number] |= {"path": train, "columns": {}}
     test = asked | {"path": split.test.relative_to(folder).as_posix(), "name": pairs.path.stem}
@@ -62,6 +64,8 @@ def _teaching(corpus: Corpus, wish: Wish) -> dict[str, Any]:
     fields: dict[str, Any] = {"path": str(corpus.path.resolve()), "kind": corpus.kind, "columns": corpus.columns}
     if corpus.kind == "parallel":
         fields["directions"] = _both_ways(corpus)
+    if wish.on_bad_row != "stop":
+        fields["on_bad_row"] = wish.on_bad_row
     return fields | ({"licence": wish.licence} if wish.licence else {})
 
 
@@ -69,8 +73,8 @@ def _own_test(wish: Wish, path: Path, asked: dict[str, Any]) -> dict[str, Any]:
     test = look_into(path, wish.language, other=wish.other, columns=wish.columns)
     if test.kind != "parallel":
         raise CorpusError(f"{path.name} holds no sentence pairs to test with", "give a file of pairs")
-    place = {"path": str(path.resolve()), "name": path.stem, "columns": test.columns}
-    return asked | place | {"directions": _both_ways(test)}
+    place = {"path": str(path.resolve()), "name": path.stem, "columns": test.columns, "directions": _both_ways(test)}
+    return asked | place
 
 
 def _replay(wish: Wish, folder: Path, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -96,8 +100,8 @@ def _pocket_replay(folder: Path, asked: dict[str, Any]) -> tuple[list[dict[str, 
 
     written = pocket.write_corpus(folder / DATA / "known")
     train, test = (written[split].relative_to(folder).as_posix() for split in ("train", "test"))
-    facts = {"licence": "cc0-1.0", "origin": "phrasebook"}
-    source = {"path": train, "limit": _POCKET_ROWS, "directions": ["eng>ind", "ind>eng"], **facts}
+    source: dict[str, Any] = {"path": train, "limit": _POCKET_ROWS, "directions": ["eng>ind", "ind>eng"]}
+    source |= {"licence": "cc0-1.0", "origin": "phrasebook"}
     tested = {"path": test, "name": "pocket phrasebook", "limit": _POCKET_TEST_ROWS, "directions": ["eng>ind"]}
     return [source], [asked | tested]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -21,4 +22,6 @@ class Wish:
     replay: tuple[Path, ...] = ()  # in languages that the base knows, so that it does not forget them
     select: str | None = None
     steps: int | None = None  # optimiser steps
+    on_bad_row: Literal["stop", "drop"] = "stop"  # a row that cannot be read
+    force: bool = False  # go on with what the audit would stop, as far as it can be read
     licence: str | None = None  # of the data, as the card will print it
