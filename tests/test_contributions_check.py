@@ -201,7 +201,10 @@ def test_data_sets_come_from_the_hub_and_nothing_but_their_tables(
     report = check_contribution(language_file(tmp_path / "mine", data=[data]), download=True, endpoint=hub.endpoint)
     assert "data/train.tsv: 400 of 400 rows can be used" in said(report)
     assert "unchecked: data.0: files of Pairs: data/train.py is no table or text that is read here" in said(report)
-    assert "data/train2.tsv has 0 MiB, which is more than" in said(report)
+    assert "data/train2.tsv has 0.1 MB, and a file of more than 0.1 is not fetched" in said(report)
+    monkeypatch.setattr(located, "MAX_FETCHED_BYTES_IN_ALL", 100)
+    bounded = check_contribution(tmp_path / "mine/ilo.yaml", download=True, endpoint=hub.endpoint)
+    assert "and no more than 0 are fetched for one language" in said(bounded)
     assert "problem: ilo.yaml: data.0: Pairs: org/pairs holds no file data/none.tsv" in said(report)
     assert not list((tmp_path / "cache").rglob("*.py"))
 

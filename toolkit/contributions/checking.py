@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from toolkit.contributions.located import Located, Source, fetch, find_under
+from toolkit.contributions.located import HubFiles, Located, Source, find_under
 from toolkit.contributions.report import FileReport, Item, Unchecked, make_report
 from toolkit.languages import Language, all_languages, look_in
 from toolkit.languages.checking import check_language_file
@@ -49,7 +49,7 @@ def _named(
     if data is not None or download:
         from toolkit.contributions.data_sets import check_data_sets
 
-        yield from check_data_sets(file, language, partial(_locate, data, download, endpoint))
+        yield from check_data_sets(file, language, partial(_locate, data, HubFiles(endpoint) if download else None))
     elif language.data or language.evaluation:
         count = len(language.data) + len(language.evaluation)
         yield Unchecked("data", f"the files of {count} data sets", "neither --data FOLDER nor --download is given")
@@ -63,11 +63,11 @@ def _named(
         yield Unchecked("", "whether its facts about people and places are true", "that is for a person to see")
 
 
-def _locate(data: Path | None, download: bool, endpoint: str | None, source: Source) -> Located:
+def _locate(data: Path | None, hub: HubFiles | None, source: Source) -> Located:
     """On this machine where the files are here, else on the Hub."""
     here = find_under(data, source) if data is not None else Located(missing=("--data is not given",))
-    if here.files or here.wrong or not download:
+    if here.files or here.wrong or hub is None:
         return here
     if source.hub is None:
         return Located(missing=("it is not on the Hub; download it yourself, and add --data FOLDER",))
-    return fetch(source, endpoint)
+    return hub.fetch(source)

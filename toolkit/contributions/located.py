@@ -10,12 +10,12 @@ from typing import TypeAlias
 
 from toolkit.corpus.table import TEXT_SUFFIXES
 from toolkit.errors import HubError
-from toolkit.hub.declared import Listing, OutOfReachError, fetch_data_file, list_repository
+from toolkit.hub.declared import ListedFile, Listing, OutOfReachError, fetch_data_file, list_repository
 from toolkit.languages.entries import DataSet, EvaluationSet
 
 MAX_FILES = 40
-MAX_FETCHED_BYTES = 256 * 2**20  # of one file; and no more than four times that of one data set
-_TOO_LARGE = f"more than {MAX_FETCHED_BYTES // 2**20} MiB"
+MAX_FETCHED_BYTES = 250_000_000  # of one file
+MAX_FETCHED_BYTES_IN_ALL = 1_000_000_000
 _NO_FILES = "no `files:` say which of its files are meant"
 Source: TypeAlias = DataSet | EvaluationSet
 
@@ -59,48 +59,63 @@ def _glob(root: Path, pattern: str) -> Iterator[Path]:
     return (path for path in sorted(root.glob(pattern)) if path.is_file())
 
 
-def fetch(source: Source, endpoint: str | None = None) -> Located:
-    """The files of a data set on the Hub: text alone, and none that is very large.
+class HubFiles:
+    """Fetches files of data sets from the Hub: text alone, none that is very large, and not too many bytes in all.
 
     Nothing but tables and text is taken, so no code of a data set ever comes here.
     """
-    assert source.hub is not None
-    try:
-        listing = list_repository(source.hub, repo_type="dataset", endpoint=endpoint)
-    except OutOfReachError as error:
-        return Located(missing=(error.message,))
-    except HubError as error:
-        return Located(wrong=(error.message,))
-    if not source.files:
-        return Located(missing=(_NO_FILES,))
-    chosen, missing, wrong = _chosen(listing, source.files)
-    files, left = list[tuple[str, Path]](), 4 * MAX_FETCHED_BYTES
-    for name in chosen:
-        listed = listing.find(name)
-        size = listed.size_bytes if listed else 0
-        if PurePosixPath(name).suffix not in TEXT_SUFFIXES:
-            missing.append(f"{name} is no table or text that is read here")
-        elif size > min(MAX_FETCHED_BYTES, left):
-            missing.append(f"{name} has {size / 2**20:,.0f} MiB, which is {_TOO_LARGE}, or too much with the others")
-        else:
-            left -= size
+
+    def __init__(self, endpoint: str | None = None) -> None:
+        self._endpoint = endpoint
+        self._left = MAX_FETCHED_BYTES_IN_ALL
+
+    def fetch(self, source: Source) -> Located:
+        """The files of one data set that is on the Hub."""
+        assert source.hub is not None
+        if not source.files:
+            return Located(missing=(_NO_FILES,))
+        try:
+            listing = list_repository(source.hub, repo_type="dataset", endpoint=self._endpoint)
+        except OutOfReachError as error:
+            return Located(missing=(error.message,))
+        except HubError as error:
+            return Located(wrong=(error.message,))
+        chosen, missing, wrong = _chosen(listing, source.files)
+        files = list[tuple[str, Path]]()
+        for listed in chosen:
+            refused = self._refused(listed)
+            if refused:
+                missing.append(refused)
+                continue
+            self._left -= listed.size_bytes
             try:
-                files.append((name, fetch_data_file(listing, name, endpoint=endpoint)))
+                files.append((listed.path, fetch_data_file(listing, listed.path, endpoint=self._endpoint)))
             except HubError as error:
                 missing.append(error.message)
-    return Located(tuple(files), tuple(missing), tuple(wrong))
+        return Located(tuple(files), tuple(missing), tuple(wrong))
+
+    def _refused(self, listed: ListedFile) -> str | None:
+        size = f"{listed.path} has {listed.size_bytes / 1e6:,.1f} MB"
+        if PurePosixPath(listed.path).suffix not in TEXT_SUFFIXES:
+            return f"{listed.path} is no table or text that is read here"
+        if listed.size_bytes > MAX_FETCHED_BYTES:
+            return f"{size}, and a file of more than {MAX_FETCHED_BYTES / 1e6:,.1f} is not fetched"
+        if listed.size_bytes > self._left:
+            return f"{size}, and no more than {MAX_FETCHED_BYTES_IN_ALL / 1e6:,.0f} are fetched for one language"
+        return None
 
 
-def _chosen(listing: Listing, patterns: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    chosen, wrong = dict[str, None](), list[str]()
-    for pattern in patterns:
-        found = [file.path for file in listing.files if _matches(file.path, pattern)]
-        if not found:
-            wrong.append(f"{listing.repo_id} holds no file {pattern}")
-        chosen |= dict.fromkeys(found)
-    names = sorted(chosen)
-    missing = [f"{len(names) - MAX_FILES} more files match"] if len(names) > MAX_FILES else []
-    return names[:MAX_FILES], missing, wrong
+def _chosen(listing: Listing, patterns: Sequence[str]) -> tuple[list[ListedFile], list[str], list[str]]:
+    """The files that match, why some of them are left out, and what matches nothing."""
+    wanted = [[file for file in listing.files if _matches(file.path, pattern)] for pattern in patterns]
+    wrong = [
+        f"{listing.repo_id} holds no file {pattern}"
+        for pattern, found in zip(patterns, wanted, strict=True)
+        if not found
+    ]
+    files = [file for file in listing.files if any(file in found for found in wanted)]
+    missing = [f"{len(files) - MAX_FILES} more files match"] if len(files) > MAX_FILES else []
+    return files[:MAX_FILES], missing, wrong
 
 
 def _matches(path: str, pattern: str) -> bool:
