@@ -128,7 +128,9 @@ def test_the_sentences_of_the_guide_are_right_by_rule() -> None:
         if re.match(r"We (?:are|want|can|must|have|often|never)", english):
             assert esperanto.startswith("Ni ")
     said = dict(pairs)
-    assert any(text.startswith("Ni estas ") and text.endswith("j.") for text in said.values()), "plural predicates agree"
+    assert any(text.startswith("Ni estas ") and text.endswith("j.") for text in said.values()), (
+        "plural predicates agree"
+    )
     for english, esperanto in pairs:  # what something is done to is in the accusative
         if re.search(r"\b(?:buying|eating|drinking) ", english):
             assert re.search(r"\w+n[.?]$", esperanto), (english, esperanto)

@@ -49,9 +49,7 @@ def parts_of(wish: Wish, corpora: tuple[Corpus, ...], folder: Path, *, answer_to
             "give pairs to test with: --test FILE, with a column for each of two languages",
         )
     pairs = corpora[number]
-    split = split_corpus(
-        pairs.path, folder / DATA, pairs.languages, columns=pairs.columns, on_bad_row=wish.on_bad_row
-    )
+    split = split_corpus(pairs.path, folder / DATA, pairs.languages, columns=pairs.columns, on_bad_row=wish.on_bad_row)
     train = split.train.relative_to(folder).as_posix()
     data[number] |= {"path": train, "columns": {}}
     test = asked | {"path": split.test.relative_to(folder).as_posix(), "name": pairs.path.stem}
