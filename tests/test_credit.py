@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import yaml
 import space_pages  # noqa: F401  (lets the modules of the page be found)
+import yaml
 
 from toolkit.languages import Direction, Language, get_language
 from toolkit.languages.entries import Contributor

@@ -29,9 +29,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     (folder / "bin").mkdir()
     program = folder / "bin" / "cogsym"
     root = shlex.quote(str(GUIDE.parents[2]))
-    program.write_text(
-        f'#!/bin/sh\nPYTHONPATH={root}${{PYTHONPATH:+:$PYTHONPATH}} exec {shlex.quote(sys.executable)} -m toolkit "$@"\n'
-    )
+    python = shlex.quote(sys.executable)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={root}${{PYTHONPATH:+:$PYTHONPATH}} exec {python} -m toolkit "$@"\n')
     program.chmod(0o755)
     (folder / "empty").mkdir()
     return {

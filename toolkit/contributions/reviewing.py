@@ -152,12 +152,12 @@ def _predecessor(model: PublishedModel, known: Sequence[PublishedModel]) -> Publ
 
 def _model(old: PublishedModel | None, new: PublishedModel, code: str, endpoint: str | None) -> ModelReview:
     replaces = f"{old.repository}@{old.revision}" if old else None
-    about = {"repository": new.repository, "revision": new.revision, "replaces": replaces}
+    about = ModelReview(repository=new.repository, revision=new.revision, replaces=replaces)
     try:
         facts = _facts(new, endpoint)
         card = render(facts).readme
     except CogsymError as error:
-        return ModelReview(**about, trouble=_cut(error.message))
+        return about.model_copy(update={"trouble": _cut(error.message)})
     trouble = None
     if facts.language.code != code:
         trouble = f"its records say that it is for {facts.language.code}, not for {code}"
@@ -169,12 +169,8 @@ def _model(old: PublishedModel | None, new: PublishedModel, code: str, endpoint:
             earlier = _facts(old, endpoint)
         except CogsymError as error:
             trouble = trouble or f"the one it replaces cannot be compared: {error.message}"
-    return ModelReview(
-        **about,
-        scores=tuple(_changes(earlier, facts))[:MAX_SCORES],
-        card=card[:MAX_CARD],
-        trouble=_cut(trouble) if trouble else None,
-    )
+    found = {"scores": tuple(_changes(earlier, facts))[:MAX_SCORES], "card": card[:MAX_CARD]}
+    return about.model_copy(update={**found, "trouble": _cut(trouble) if trouble else None})
 
 
 def _facts(model: PublishedModel, endpoint: str | None) -> CardFacts:

@@ -100,8 +100,8 @@ def _pocket_replay(folder: Path, asked: dict[str, Any]) -> tuple[list[dict[str, 
     train, test = (written[split].relative_to(folder).as_posix() for split in ("train", "test"))
     source: dict[str, Any] = {"path": train, "limit": _POCKET_ROWS, "directions": ["eng>ind", "ind>eng"]}
     source |= {"licence": "cc0-1.0", "origin": "phrasebook"}
-    tested = {"path": test, "name": "pocket phrasebook", "limit": _POCKET_TEST_ROWS, "directions": ["eng>ind"]}
-    return [source], [asked | tested]
+    tested = asked | {"path": test, "name": "pocket phrasebook", "limit": _POCKET_TEST_ROWS}
+    return [source], [tested | {"directions": ["eng>ind"]}]
 
 
 def _both_ways(corpus: Corpus) -> list[str]:
