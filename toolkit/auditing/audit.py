@@ -132,7 +132,8 @@ def _columns(
     """Column by key, and the keys that each row must have; what is missing goes to the findings."""
     if kind == "parallel":
         found = find_columns(wanted, given, opened.columns, opened.first, ear)
-        if opened.columns:
+        headless = any(finding.code == "no-header" for finding in opened.findings)
+        if opened.columns and not headless:  # columns without names are guessed: the header is what is missing
             opened.findings += found.findings
         return found.columns, tuple(language.code for language in wanted)
     if kind == "instructions":

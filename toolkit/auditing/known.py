@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from toolkit.errors import LanguageError
 from toolkit.languages import Language, all_languages, get_language
-from toolkit.languages.codes import check_code, script_names, two_letters, writing_direction
+from toolkit.languages.codes import check_code, macrolanguage, script_names, two_letters, writing_direction
 from toolkit.languages.scripts import expected_letters
 
 # Scripts whose words are not parted by blanks; tokens and lengths are then counted without words.
@@ -60,7 +60,8 @@ def known(language: str | Language) -> Known:
         return _by_code(language)
     entry = language if isinstance(language, Language) else get_language(language)
     codes = (entry.code, *([entry.hub_code] if entry.hub_code else []), *entry.other_codes)
-    relatives = {code for code, other in all_languages().items() if entry.code in other.related} | set(entry.related)
+    relatives = {macro for macro in (macrolanguage(entry.code),) if macro}
+    relatives |= {code for code, other in all_languages().items() if entry.code in other.related} | set(entry.related)
     return Known(
         entry.code,
         entry.names.english,

@@ -22,7 +22,6 @@ SAMPLE = 10_000  # rows per side, spread evenly
 _LEAST_ROWS = 10
 _LETTERS = 40  # of a text, from which on a guess about it alone is worth something
 _SURE = 0.8  # probability, likewise
-_USUAL = 0.05  # share of a side from which on a label is what the model calls this language
 _HEARD = 0.6  # share of a side in its own language from which on the model can tell it
 _SWAPPED, _MORE = 0.6, 0.3  # share in the other's column, and how much less it must be in its own
 _FEW_LETTERS = 0.2  # share of letters in its own script below which a column is not in that script
@@ -154,7 +153,7 @@ def wrong_language(tongue: Tongue, identifier: str) -> Finding | None:
 
 
 def other_languages(tongue: Tongue) -> dict[int, str]:
-    """Rows of a side that seem to be in a language that is neither its own, nor a relative, nor usual in this side.
+    """Rows of a side that seem to be in a language that is neither its own nor a relative.
 
     Of a language that the model does not know, or hardly finds where it is, there are none: labels would be guesses.
     Nor are there of one without blanks between words, whose characters it shares with others.
@@ -162,13 +161,11 @@ def other_languages(tongue: Tongue) -> dict[int, str]:
     language = tongue.language
     if not (tongue.is_known and language.has_words) or tongue.share_of(language.codes) < _HEARD:
         return {}
-    usual = {label for label, n in tongue.labels.items() if n >= _USUAL * tongue.rows}
     return {
         index: label
         for index, label, probability in tongue.guesses
         if label is not None
         and probability >= _SURE
-        and label not in usual
         and not is_language(label, language.codes)
         and not is_language(label, tuple(language.related))
     }

@@ -39,7 +39,8 @@ class Line:
 
 def open_text(path: Path, encoding: str = "utf-8-sig") -> TextIO:
     """The file as text; bytes that are not UTF-8 come through as lone surrogates, which `no_text` finds."""
-    return path.open(encoding=encoding, errors="surrogateescape", newline="")
+    lossless = encoding.startswith("utf-8")
+    return path.open(encoding=encoding, errors="surrogateescape" if lossless else "replace", newline="")
 
 
 def read_lines(file: TextIO, first: int = 1) -> Iterator[Line]:

@@ -87,6 +87,11 @@ def two_letters(code: str) -> str | None:
     return macro if len(macro) == 2 and _members(macro)[:1] == [code] else None
 
 
+def macrolanguage(code: str) -> str | None:
+    """The subtag of the macrolanguage that a language belongs to: `ms` for Indonesian; None for most."""
+    return _languages().get(_two_letters().get(code, code), {}).get("Macrolanguage")
+
+
 def three_letters(subtag: str) -> str:
     """The ISO 639-3 code of a language that the IANA registry may list under two letters."""
     return next((three for three, two in _two_letters().items() if two == subtag), subtag)
