@@ -121,6 +121,15 @@ def test_the_commands_review_and_comment(merged: str, cogsym: Run, tmp_path: Pat
     assert "`epo.yaml`, `Esperanto`: new" in Path("comment.md").read_text(encoding="utf-8")
 
 
+def test_the_table_is_the_one_that_is_there(cogsym: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("toolkit/languages").mkdir(parents=True)
+    assert command(REVIEW, "table", "Table", {}, cogsym).code == 0
+    made = Path("toolkit/languages/README.md").read_text(encoding="utf-8")
+    assert made == (LANGUAGES / "README.md").read_text(encoding="utf-8")
+    assert "git add toolkit/languages/README.md" in step(REVIEW, "table", "Commit")["run"]
+
+
 def test_a_review_that_finds_fault_fails_and_leaves_its_record(merged: str, cogsym: Run, tmp_path: Path) -> None:
     done = cogsym("languages", "review", merged, f"{merged}^1", "--out", "review/review.json")  # removes a language
     assert done.code == 1

@@ -79,7 +79,8 @@ def _replay(wish: Wish, folder: Path, asked: dict[str, Any]) -> tuple[list[dict[
     """What keeps the languages that the base knows, and what shows whether they are kept."""
     if not wish.replay and wish.base == _POCKET:
         return _pocket_replay(folder, asked)
-    sources, tests = [], []
+    sources: list[dict[str, Any]] = []
+    tests: list[dict[str, Any]] = []
     for number, path in enumerate(wish.replay, start=1):
         corpus = look_into(path, None)
         if corpus.kind != "parallel":
@@ -88,7 +89,7 @@ def _replay(wish: Wish, folder: Path, asked: dict[str, Any]) -> tuple[list[dict[
         split = split_corpus(path, folder / DATA / f"known-{number}", corpus.languages, columns=corpus.columns)
         train, test = (file.relative_to(folder).as_posix() for file in (split.train, split.test))
         sources.append({"path": train, "directions": _both_ways(corpus)})
-        tests.append(asked | {"path": test, "name": path.stem, "directions": _both_ways(corpus)})
+        tests.append({**asked, "path": test, "name": path.stem, "directions": _both_ways(corpus)})
     return sources, tests
 
 
