@@ -29,9 +29,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     (folder / "bin").mkdir()
     program = folder / "bin" / "cogsym"
     root = shlex.quote(str(GUIDE.parents[2]))
-    program.write_text(
-        f'#!/bin/sh\nPYTHONPATH={root}${{PYTHONPATH:+:$PYTHONPATH}} exec {shlex.quote(sys.executable)} -m toolkit "$@"\n'
-    )
+    python = shlex.quote(sys.executable)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={root}${{PYTHONPATH:+:$PYTHONPATH}} exec {python} -m toolkit "$@"\n')
     program.chmod(0o755)
     (folder / "empty").mkdir()
     return {
@@ -128,7 +127,9 @@ def test_the_sentences_of_the_guide_are_right_by_rule() -> None:
         if re.match(r"We (?:are|want|can|must|have|often|never)", english):
             assert esperanto.startswith("Ni ")
     said = dict(pairs)
-    assert any(text.startswith("Ni estas ") and text.endswith("j.") for text in said.values()), "plural predicates agree"
+    assert any(text.startswith("Ni estas ") and text.endswith("j.") for text in said.values()), (
+        "plural predicates agree"
+    )
     for english, esperanto in pairs:  # what something is done to is in the accusative
         if re.search(r"\b(?:buying|eating|drinking) ", english):
             assert re.search(r"\w+n[.?]$", esperanto), (english, esperanto)

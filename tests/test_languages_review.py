@@ -96,6 +96,15 @@ def test_scores_of_a_declared_model_are_put_beside_those_of_its_old_revision(hub
     assert "````markdown" in text or "```markdown" in text
 
 
+def test_a_pinned_digest_that_is_not_the_published_one_is_told(hub: HubServer, tmp_path: Path) -> None:
+    model = declared(hub, tmp_path, 50.0) | {"digests": [{"file": "delta.safetensors", "sha256": "0" * 64}]}
+    found = review(*folders(tmp_path, JAVANESE, with_fields(models=[model])))
+    assert "another SHA-256" in str(found.files[0].problems)
+    text = as_comment(found)
+    assert "another SHA-256" in text
+    assert "Not looked at: " in text
+
+
 def test_a_model_that_is_for_another_language_or_not_there_is_told(hub: HubServer, tmp_path: Path) -> None:
     model = declared(hub, tmp_path, 50.0)
     sundanese = yaml.safe_load((FOLDER / "sun.yaml").read_text(encoding="utf-8"))
@@ -121,6 +130,7 @@ def test_hostile_values_mean_nothing_in_the_comment() -> None:
         english=HOSTILE,
         own=HOSTILE,
         contributors=(HOSTILE,),
+        unchecked=(HOSTILE,),
         problems=(FoundProblem(field=HOSTILE, message=HOSTILE, fix=HOSTILE),),
         models=(
             ModelReview(

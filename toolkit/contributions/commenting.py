@@ -51,6 +51,8 @@ def _file(file: FileReview) -> str:
     if file.english and file.own:
         thanks = ", ".join(map(_code, file.contributors)) or "nobody yet: add yourself under `contributors:`"
         lines += ["", f"On the page it is called {_code(file.own)}. Card and table thank {thanks}."]
+    if file.unchecked:
+        lines += ["", f"Not looked at: {', '.join(map(_code, file.unchecked))}."]
     lines += [f"\n{_model(model)}" for model in file.models]
     return "\n".join(lines)
 

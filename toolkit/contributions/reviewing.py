@@ -6,7 +6,8 @@ shows it (`commenting.py`) must not trust whoever made it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,10 +15,13 @@ from pydantic import Field, StringConstraints
 
 from hub_cards import render
 from hub_cards.facts import CardFacts, ScoreRow
+from toolkit.contributions.models import Reach, check_models
+from toolkit.contributions.report import Unchecked
 from toolkit.errors import CogsymError, LanguageError
 from toolkit.languages import Language, all_languages
 from toolkit.languages.checking import check_language_file
 from toolkit.languages.entries import PublishedModel
+from toolkit.languages.problems import Problem
 from toolkit.languages.registry import read_language
 from toolkit.records import Record
 
@@ -67,6 +71,7 @@ class FileReview(Record):
     own: Text | None = None
     contributors: tuple[Text, ...] = Field(default=(), max_length=100)
     problems: tuple[FoundProblem, ...] = Field(default=(), max_length=MAX_PROBLEMS)
+    unchecked: tuple[Text, ...] = Field(default=(), max_length=MAX_PROBLEMS, description="what nobody has looked at")
     models: tuple[ModelReview, ...] = Field(default=(), max_length=MAX_MODELS)
 
 
@@ -106,23 +111,31 @@ def _file(before: Path, after: Path, endpoint: str | None) -> FileReview:
     if not after.is_file():
         return FileReview(file=name, change="removed", problems=(_removed(),))
     change: Literal["new", "changed"] = "changed" if before.is_file() else "new"
-    problems = [
-        FoundProblem(field=_cut(one.field), message=_cut(one.message), fix=_cut(one.fix))
-        for one in check_language_file(after, all_languages())
-    ]
+    problems = check_language_file(after, all_languages())
     try:
         language = read_language(after)
     except LanguageError:  # told by the problems
-        return FileReview(file=name, change=change, problems=tuple(problems[:MAX_PROBLEMS]))
+        return FileReview(file=name, change=change, problems=_found(problems))
+    items = list(check_models(name, language, Reach(download=True, max_bytes=0, endpoint=endpoint)))
+    problems += [item for item in items if isinstance(item, Problem)]
+    unchecked = [f"{item.what}: {item.because}" for item in items if isinstance(item, Unchecked)]
+    if language.data or language.evaluation:
+        unchecked.append("the files of its data sets: `cogsym languages check --download` looks at them")
     return FileReview(
         file=name,
         change=change,
         english=_cut(language.names.english),
         own=_cut(language.names.own),
         contributors=tuple(f"{person.name} ({', '.join(person.roles)})" for person in language.contributors),
-        problems=tuple(problems[:MAX_PROBLEMS]),
+        problems=_found(problems),
+        unchecked=tuple(_cut(words) for words in unchecked[:MAX_PROBLEMS]),
         models=tuple(_models(_read(before), language, endpoint))[:MAX_MODELS],
     )
+
+
+def _found(problems: Iterable[Problem]) -> tuple[FoundProblem, ...]:
+    found = (FoundProblem(field=_cut(one.field), message=_cut(one.message), fix=_cut(one.fix)) for one in problems)
+    return tuple(islice(found, MAX_PROBLEMS))
 
 
 def _removed() -> FoundProblem:
@@ -152,12 +165,12 @@ def _predecessor(model: PublishedModel, known: Sequence[PublishedModel]) -> Publ
 
 def _model(old: PublishedModel | None, new: PublishedModel, code: str, endpoint: str | None) -> ModelReview:
     replaces = f"{old.repository}@{old.revision}" if old else None
-    about = {"repository": new.repository, "revision": new.revision, "replaces": replaces}
+    about = ModelReview(repository=new.repository, revision=new.revision, replaces=replaces)
     try:
         facts = _facts(new, endpoint)
         card = render(facts).readme
     except CogsymError as error:
-        return ModelReview(**about, trouble=_cut(error.message))
+        return about.model_copy(update={"trouble": _cut(error.message)})
     trouble = None
     if facts.language.code != code:
         trouble = f"its records say that it is for {facts.language.code}, not for {code}"
@@ -169,12 +182,8 @@ def _model(old: PublishedModel | None, new: PublishedModel, code: str, endpoint:
             earlier = _facts(old, endpoint)
         except CogsymError as error:
             trouble = trouble or f"the one it replaces cannot be compared: {error.message}"
-    return ModelReview(
-        **about,
-        scores=tuple(_changes(earlier, facts))[:MAX_SCORES],
-        card=card[:MAX_CARD],
-        trouble=_cut(trouble) if trouble else None,
-    )
+    found = {"scores": tuple(_changes(earlier, facts))[:MAX_SCORES], "card": card[:MAX_CARD]}
+    return about.model_copy(update={**found, "trouble": _cut(trouble) if trouble else None})
 
 
 def _facts(model: PublishedModel, endpoint: str | None) -> CardFacts:

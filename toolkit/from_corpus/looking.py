@@ -1,4 +1,4 @@
-"""Every file of a wish looked through before anything trains: what holds it up is told with lines, the rest is noted."""
+"""Looks through every file of a wish before anything trains: what holds it up is told with its lines."""
 
 from __future__ import annotations
 

@@ -49,9 +49,7 @@ def parts_of(wish: Wish, corpora: tuple[Corpus, ...], folder: Path, *, answer_to
             "give pairs to test with: --test FILE, with a column for each of two languages",
         )
     pairs = corpora[number]
-    split = split_corpus(
-        pairs.path, folder / DATA, pairs.languages, columns=pairs.columns, on_bad_row=wish.on_bad_row
-    )
+    split = split_corpus(pairs.path, folder / DATA, pairs.languages, columns=pairs.columns, on_bad_row=wish.on_bad_row)
     train = split.train.relative_to(folder).as_posix()
     data[number] |= {"path": train, "columns": {}}
     test = asked | {"path": split.test.relative_to(folder).as_posix(), "name": pairs.path.stem}
@@ -81,7 +79,8 @@ def _replay(wish: Wish, folder: Path, asked: dict[str, Any]) -> tuple[list[dict[
     """What keeps the languages that the base knows, and what shows whether they are kept."""
     if not wish.replay and wish.base == _POCKET:
         return _pocket_replay(folder, asked)
-    sources, tests = [], []
+    sources: list[dict[str, Any]] = []
+    tests: list[dict[str, Any]] = []
     for number, path in enumerate(wish.replay, start=1):
         corpus = look_into(path, None)
         if corpus.kind != "parallel":
@@ -90,7 +89,7 @@ def _replay(wish: Wish, folder: Path, asked: dict[str, Any]) -> tuple[list[dict[
         split = split_corpus(path, folder / DATA / f"known-{number}", corpus.languages, columns=corpus.columns)
         train, test = (file.relative_to(folder).as_posix() for file in (split.train, split.test))
         sources.append({"path": train, "directions": _both_ways(corpus)})
-        tests.append(asked | {"path": test, "name": path.stem, "directions": _both_ways(corpus)})
+        tests.append({**asked, "path": test, "name": path.stem, "directions": _both_ways(corpus)})
     return sources, tests
 
 
@@ -102,8 +101,8 @@ def _pocket_replay(folder: Path, asked: dict[str, Any]) -> tuple[list[dict[str, 
     train, test = (written[split].relative_to(folder).as_posix() for split in ("train", "test"))
     source: dict[str, Any] = {"path": train, "limit": _POCKET_ROWS, "directions": ["eng>ind", "ind>eng"]}
     source |= {"licence": "cc0-1.0", "origin": "phrasebook"}
-    tested = {"path": test, "name": "pocket phrasebook", "limit": _POCKET_TEST_ROWS, "directions": ["eng>ind"]}
-    return [source], [asked | tested]
+    tested = asked | {"path": test, "name": "pocket phrasebook", "limit": _POCKET_TEST_ROWS}
+    return [source], [tested | {"directions": ["eng>ind"]}]
 
 
 def _both_ways(corpus: Corpus) -> list[str]:

@@ -7,6 +7,7 @@ exceptions in what is said here: accusative -n, plural -j, tenses -is, -as, -os,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -28,10 +29,11 @@ def practice_pairs(rows: int = ROWS) -> list[tuple[str, str]]:
     pairs, seen = list[tuple[str, str]](), set[str]()
     for number in range(rows * TRIES_PER_ROW):
         english, esperanto = patterns[number % len(patterns)]
-        slots = _fill(english, choose)
-        if slots is None:
+        filled = _fill(english, choose)
+        if filled is None:
             continue
-        pair = (_sentence(english, slots["eng"]), _sentence(esperanto, slots["epo"]))
+        agreeing = {name: Forms(base=form) for name, form in _agreement(filled.person).items()}
+        pair = (_sentence(english, filled.english | agreeing), _sentence(esperanto, filled.esperanto))
         if seen.isdisjoint(pair):
             seen.update(pair)
             pairs.append(pair)
@@ -60,58 +62,78 @@ def _by_concept(*kinds: str) -> dict[str, Word]:
     return {word.concept: word for word in words() if word.kind in kinds}
 
 
-def _fill(pattern: str, choose: Chooser) -> dict[str, dict[str, Forms]] | None:
-    """What stands in each slot of the pattern, in both languages; None where the draw does not fit together."""
-    english: dict[str, Forms] = {}
-    esperanto: dict[str, Forms] = {}
+@dataclass
+class _Filled:
+    """What stands in the slots of a pattern, in both languages, and whom English agrees with."""
 
-    def put(slot: str, pair: tuple[Forms, Forms]) -> None:
-        english[slot], esperanto[slot] = pair
+    english: dict[str, Forms] = field(default_factory=dict)
+    esperanto: dict[str, Forms] = field(default_factory=dict)
+    person: str = "one"  # or a pronoun
 
-    is_plural, person = False, "one"
+    def put(self, slot: str, pair: tuple[Forms, Forms]) -> None:
+        self.english[slot], self.esperanto[slot] = pair
+
+
+def _fill(pattern: str, choose: Chooser) -> _Filled | None:
+    """The slots of this English pattern, filled; None where what was drawn does not fit together."""
+    filled = _Filled()
     if "{S}" in pattern:
-        person = _put_subject(put, choose)
-        is_plural = person == "we"
-    if "{V[" in pattern:
-        verb = _draw(choose, "verbs", "verb")
-        taken = [noun for noun in _nouns() if noun.tags & verb.goes_with]
-        if not taken:
-            return None
-        put("V", _doing(verb, _rules()["verbs"][verb.concept], person))
-        put("O", _object(choose.word(taken), choose))
-    elif "{C}" in pattern:
-        noun = choose.word([noun for noun in _nouns() if "many" in noun.english and "countable" in noun.tags])
-        number = choose.text(list(_rules()["numbers"]))
-        put("C", (Forms(base=number), Forms(base=_rules()["numbers"][number])))
-        lemma = _rules()["nouns"][noun.concept]
-        put("O", (Forms(noun.english), Forms(base=lemma, many=f"{lemma}jn")))
+        _put_subject(filled, choose)
+    if "{V[" in pattern and not _put_deed(filled, choose):
+        return None
+    if "{C}" in pattern:
+        _put_count(filled, choose)
     if "{D[" in pattern:
         doing = _draw(choose, "actions", "action")
-        put("D", _doing(doing, _rules()["actions"][doing.concept], person))
+        filled.put("D", _doing(doing, _rules()["actions"][doing.concept], filled.person))
     if "{P}" in pattern:
         place = _draw(choose, "places", "place")
-        put("P", (Forms(base=place.english["at"]), Forms(base=_rules()["places"][place.concept])))
+        filled.put("P", (Forms(base=place.english["at"]), Forms(base=_rules()["places"][place.concept])))
     if "{A" in pattern:
-        quality = _draw(choose, "qualities", "adjective")
-        bearers = [noun for noun in _nouns() if noun.tags & quality.goes_with]
-        if "{A[more]}" in pattern and ("more" not in quality.english or len(bearers) < 2):
-            return None
-        noun = choose.word(bearers)
-        put("A", (Forms(quality.english), Forms(base=_rules()["qualities"][quality.concept])))
-        put("N", _known(noun, choose))
-        others = [other for other in bearers if other is not noun and other.kind == noun.kind]
-        if others:
-            put("M", _known(choose.word(others), choose))
-        elif "{M}" in pattern:
+        if not _put_quality(filled, choose, compares="{A[more]}" in pattern):
             return None
     elif "{N}" in pattern:
-        put("N", _known(choose.word([noun for noun in _nouns() if noun.kind in ("thing", "large")]), choose))
+        things = [noun for noun in _nouns() if noun.kind in ("thing", "large")]
+        filled.put("N", _known(choose.word(things), choose))
     if "{F}" in pattern:
         feeling = _draw(choose, "feelings", "feeling")
-        lemma = _rules()["feelings"][feeling.concept]
-        put("F", (Forms(feeling.english), Forms(base=lemma + "j" * is_plural)))
-    agreement = _agreement(person)
-    return {"eng": english | {name: Forms(base=form) for name, form in agreement.items()}, "epo": esperanto}
+        plural = "j" if filled.person == "we" else ""
+        filled.put("F", (Forms(feeling.english), Forms(base=_rules()["feelings"][feeling.concept] + plural)))
+    return filled
+
+
+def _put_deed(filled: _Filled, choose: Chooser) -> bool:
+    """A verb, and what it is done to; False where nothing here can be its object."""
+    verb = _draw(choose, "verbs", "verb")
+    taken = [noun for noun in _nouns() if noun.tags & verb.goes_with]
+    if taken:
+        filled.put("V", _doing(verb, _rules()["verbs"][verb.concept], filled.person))
+        filled.put("O", _object(choose.word(taken), choose))
+    return bool(taken)
+
+
+def _put_count(filled: _Filled, choose: Chooser) -> None:
+    """A number, and so many things."""
+    noun = choose.word([noun for noun in _nouns() if "many" in noun.english and "countable" in noun.tags])
+    number = choose.text(list(_rules()["numbers"]))
+    filled.put("C", (Forms(base=number), Forms(base=_rules()["numbers"][number])))
+    lemma = _rules()["nouns"][noun.concept]
+    filled.put("O", (Forms(noun.english), Forms(base=lemma, many=f"{lemma}jn")))
+
+
+def _put_quality(filled: _Filled, choose: Chooser, *, compares: bool) -> bool:
+    """A quality, and a thing that has it, and another of its kind to compare with; False where there is none."""
+    quality = _draw(choose, "qualities", "adjective")
+    bearers = [noun for noun in _nouns() if noun.tags & quality.goes_with]
+    if compares and ("more" not in quality.english or len(bearers) < 2):
+        return False
+    noun = choose.word(bearers)
+    filled.put("A", (Forms(quality.english), Forms(base=_rules()["qualities"][quality.concept])))
+    filled.put("N", _known(noun, choose))
+    others = [other for other in bearers if other is not noun and other.kind == noun.kind]
+    if others:
+        filled.put("M", _known(choose.word(others), choose))
+    return bool(others) or not compares
 
 
 @cache
@@ -125,27 +147,23 @@ def _draw(choose: Chooser, section: str, kind: str) -> Word:
     return choose.word([found[concept] for concept in _rules()[section]])
 
 
-def _put_subject(put: Any, choose: Chooser) -> str:
-    """Somebody; returns what English agrees with."""
+def _put_subject(filled: _Filled, choose: Chooser) -> None:
+    """Somebody: I, Siti, the teacher, my mother."""
     rules, kind = _rules(), choose.text(["pronoun", "name", "people", "kin"])
     if kind == "pronoun":
-        person = choose.text(list(rules["pronouns"]))
-        put("S", (Forms(base=person), Forms(base=rules["pronouns"][person])))
-        return person
-    if kind == "name":
+        filled.person = choose.text(list(rules["pronouns"]))
+        filled.put("S", (Forms(base=filled.person), Forms(base=rules["pronouns"][filled.person])))
+    elif kind == "name":
         name = choose.text(rules["names"])
-        put("S", (Forms(base=name), Forms(base=name)))
-        return "one"
-    if kind == "people":
+        filled.put("S", (Forms(base=name), Forms(base=name)))
+    elif kind == "people":
         word = _draw(choose, "people", "person")
-        put("S", (Forms(base=f"the {_bare(word)}"), Forms(base=f"la {rules['people'][word.concept]}")))
-        return "one"
-    word = _draw(choose, "kin", "kin")
-    owner = choose.text(list(rules["possessives"]))
-    whose = _by_concept("pronoun")[owner].english["own"]
-    lemma = rules["kin"][word.concept]
-    put("S", (Forms(base=f"{whose} {_bare(word)}"), Forms(base=f"{rules['possessives'][owner]} {lemma}")))
-    return "one"
+        filled.put("S", (Forms(base=f"the {_bare(word)}"), Forms(base=f"la {rules['people'][word.concept]}")))
+    else:
+        word = _draw(choose, "kin", "kin")
+        owner = choose.text(list(rules["possessives"]))
+        whose, lemma = _by_concept("pronoun")[owner].english["own"], rules["kin"][word.concept]
+        filled.put("S", (Forms(base=f"{whose} {_bare(word)}"), Forms(base=f"{rules['possessives'][owner]} {lemma}")))
 
 
 def _doing(verb: Word, root: str, person: str) -> tuple[Forms, Forms]:
