@@ -15,7 +15,7 @@ from toolkit.contributions.smoke import check_pairs
 from toolkit.errors import CogsymError, HubError
 from toolkit.hub import fetch_delta
 from toolkit.hub.contents import PublishedFile
-from toolkit.hub.declared import Listing, OutOfReachError, list_repository
+from toolkit.hub.declared import Listing, OutOfReachError, fetch_file, list_repository
 from toolkit.languages import Language
 from toolkit.languages.entries import PublishedModel
 from toolkit.languages.problems import Problem
@@ -24,6 +24,7 @@ from toolkit.run_folder import RunFolder
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _CARD_BYTES = 2**20
+_SMALL = ("README.md", "config.json")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def _check(file: str, field: str, model: PublishedModel, language: Language, rea
         if size > reach.max_bytes:
             because = f"it has {size / 1e9:.2f} GB, which is more than is downloaded (--max-gib)"
             yield Unchecked(field, f"the weights of {name}", because)
+            yield from _without_weights(file, field, name, model, language, listing, reach)
             return
     try:
         folder = fetch_delta(
@@ -79,6 +81,25 @@ def _check(file: str, field: str, model: PublishedModel, language: Language, rea
         return
     yield Seen(field, f"{name}: digests, config, card and records are what the file says")
     yield from _weights(file, field, name, model, language, run)
+
+
+def _without_weights(
+    file: str, field: str, name: str, model: PublishedModel, language: Language, listing: Listing, reach: Reach
+) -> Iterator[Item]:
+    """What config and card say, where the weights are not fetched."""
+    small = [one.path for one in listing.files if one.path in _SMALL and one.size_bytes <= _CARD_BYTES]
+    if "config.json" not in small:
+        yield Problem(file, field, f"{name} holds no config.json", "name a delta: `cogsym publish` makes one")
+        return
+    try:
+        paths = [fetch_file(listing, path, endpoint=reach.endpoint) for path in small]
+    except HubError as error:
+        yield Unchecked(field, f"config and card of {name}", error.message)
+        return
+    problems = list(_agreement(file, field, model, language, RunFolder(paths[0].parent)))
+    yield from problems
+    if not problems:
+        yield Seen(field, f"{name}: listed digests, config, card and records are what the file says")
 
 
 def _listed(file: str, field: str, model: PublishedModel, listing: Listing) -> Iterator[Item]:
