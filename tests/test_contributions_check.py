@@ -269,6 +269,7 @@ def test_a_declared_model_is_fetched_verified_and_asked(
     assert f"the delta is whole, and made for {BASE}" in said(report)
     assert f"seen: smoke.0: '{WORDS[0]}.' became '{WORDS[1]}.'" in said(report)
     assert not [one for one in report.unchecked if one.field]
+    assert [path.name for path in (tmp_path / "cache").rglob("languages/*")] == ["ilo.yaml"]  # it came along
     hub.close()  # what is in the cache is checked without --download too
     again = check_contribution(file)
     assert again.ok
