@@ -311,6 +311,20 @@ def test_each_untrue_declaration_is_told(
     assert told in said(report)
 
 
+@pytest.mark.parametrize("max_bytes", [0, 10**9])
+def test_a_name_that_a_model_was_not_trained_with_is_told(
+    hub: HubServer, published: dict[str, Any], tmp_path: Path, max_bytes: int
+) -> None:
+    file = language_file(tmp_path / "mine", models=[published], names={"english": "Iloko", "own": "Ilokano"})
+    report = check_contribution(file, download=True, max_bytes=max_bytes, endpoint=hub.endpoint)
+    assert "names.in_prompts: a model was trained with 'Ilocano' in its prompts, and this file says 'Iloko'" in said(
+        report
+    )
+    names = {"english": "Iloko", "in_prompts": "Ilocano", "own": "Ilokano"}
+    kept = language_file(tmp_path / "mine", models=[published], names=names)
+    assert check_contribution(kept, download=True, max_bytes=max_bytes, endpoint=hub.endpoint).ok
+
+
 def test_a_model_of_another_language_is_told(hub: HubServer, published: dict[str, Any], tmp_path: Path) -> None:
     fields = {
         "code": "ceb",

@@ -107,6 +107,9 @@ def test_two_languages_under_one_code_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LanguageError, match=r"'qaa': Test Speech in .* and Other Speech in"):
         look_in(tmp_path / "other")
     assert get_language("qaa").names.english == "Test Speech"
+    write(tmp_path / "one", names={"english": "Edited Speech", "own": "x"})
+    look_in(tmp_path / "one")
+    assert get_language("qaa").names.english == "Edited Speech"
 
 
 def test_a_run_carries_its_language_and_is_read_where_nobody_knows_it(tmp_path: Path, tiny_base: Path) -> None:
