@@ -348,6 +348,8 @@ def test_the_command_says_what_is_wrong_and_exits_1(cogsym: Run, tmp_path: Path)
     assert cogsym("languages", "check", str(good)).code == 0
     told = cogsym("languages", "check", str(bad), "--json")
     assert told.code == 1
-    assert [problem["fix"] for problem in json.loads(told.out)[str(bad)]] == ["use jv / jav"]
+    report = json.loads(told.out)[str(bad)]
+    assert [problem["fix"] for problem in report["problems"]] == ["use jv / jav"]
+    assert not report["ok"]
     missing = cogsym("languages", "check", str(tmp_path / "ban.yaml"))
     assert missing.err == "error: ban.yaml: this is not a file\nhint: give the path of one YAML file\n"

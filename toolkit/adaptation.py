@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from toolkit.errors import OutputError, RecipeError
-from toolkit.recipe import Recipe, read_recipe, write_recipe
+from toolkit.recipe import Recipe, own_languages, read_recipe, write_recipe
 from toolkit.records import BaseInfo, DeltaConfig, DeltaInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
 
@@ -171,7 +171,17 @@ def _describe(plan: Plan) -> None:
     opening = f"cogsym train --recipe recipe.yaml --out {plan.run.root.name}"
     plan.run.root.mkdir(parents=True, exist_ok=True)
     write_recipe(plan.recipe, plan.run.recipe, opening=opening)
+    carry_languages(plan.recipe, plan.run.languages)
     plan.selection.write(plan.run.selection)
+
+
+def carry_languages(recipe: Recipe, folder: Path) -> None:
+    """Copy the files of the recipe's languages that do not come with the toolkit into this folder."""
+    for file in own_languages(recipe):
+        carried = folder / file.name
+        carried.parent.mkdir(exist_ok=True)
+        if file.resolve() != carried.resolve():  # a resumed run has found it here
+            shutil.copyfile(file, carried)
 
 
 def make_delta(plan: Plan) -> DeltaInfo:

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from toolkit.adaptation import Plan, prepare, refuse_existing, train_delta
+from toolkit.adaptation import Plan, refuse_existing
 from toolkit.analysis import SweepFolder
 from toolkit.errors import TrainingError
 from toolkit.recipe import Recipe, read_recipe
 from toolkit.recipes import find_recipe
 from toolkit.records import DeltaInfo, EvaluationRecord, TrainingRecord
 from toolkit.run_folder import RunFolder
+from toolkit.stages import Listener, evaluate, publish, train
 
 if TYPE_CHECKING:
     from toolkit.translator import Translator
 
 COMPARED = ("front:25%", "rear:25%", "middle:25%")  # and full
 QUICK_STEPS, QUICK_SENTENCES = 40, 12
-
-
-class Listener(Protocol):
-    """Whoever shows the demo to a person."""
-
-    def stage(self, title: str, why: str) -> None:
-        """A new stage begins; `why` says in one sentence why it matters."""
-
-    def step(self, done: int, total: int, note: str) -> None:
-        """The stage has come so far."""
 
 
 @dataclass
@@ -93,9 +83,9 @@ def run_demo(
     recipe = _write_inputs(out, language, quick, seed, listener)
     demo = Demo(out, language, _example(recipe, language))
 
-    _train(demo, recipe, listener)
-    _evaluate(demo, listener, quick)
-    _publish(demo, listener)
+    demo.plan, demo.training, demo.delta = train(recipe, demo.run, listener)
+    demo.evaluations = evaluate(demo.run, listener, limit=QUICK_SENTENCES if quick else None)
+    publish(demo.run, demo.published, listener, try_out=False)  # the next stage tries it out
     _use(demo, listener)
     if compare:
         _compare(demo, recipe, listener, quick)
@@ -122,36 +112,6 @@ def _example(recipe: Recipe, language: str) -> tuple[str, str]:
     rows = read_rows(recipe.evaluation[0], f"eng>{language}").rows
     row = max(rows[:50], key=lambda row: len(row["eng"]))
     return row["eng"], row[language]
-
-
-def _train(demo: Demo, recipe: Recipe, listener: Listener) -> None:
-    demo.plan = prepare(recipe, demo.run.root)
-    selection = demo.plan.selection
-    listener.stage(
-        f"Train {selection.method}, {selection.budget} of the layers",
-        "A model understands a language in its first layers and speaks it in its last ones: only those are trained.",
-    )
-    demo.training, demo.delta = train_delta(demo.plan, report=_training_report(listener))
-
-
-def _evaluate(demo: Demo, listener: Listener, quick: bool) -> None:
-    from toolkit.evaluation import evaluate
-
-    listener.stage(
-        "Evaluate base and adapted model",
-        "On sentences that neither has seen, in both directions, and on Indonesian, which must not be forgotten.",
-    )
-    limit = QUICK_SENTENCES if quick else None
-    demo.evaluations = evaluate(demo.run, limit=limit, report=_evaluation_report(listener))
-
-
-def _publish(demo: Demo, listener: Listener) -> None:
-    from hub_cards import write_card
-    from toolkit.hub import publish
-
-    listener.stage("Write the card and publish", "A repository that the Hub would take, made in a local folder.")
-    write_card(demo.run, name=demo.published.name)
-    publish(demo.run, demo.published)
 
 
 def _use(demo: Demo, listener: Listener) -> None:
@@ -201,14 +161,3 @@ def _say(translator: Translator, text: str, direction: str, model: str | None = 
     """The translation as far as it came: a base that does not know the language may find no end."""
     *_, last = translator.stream(text, direction, model=model)
     return last.text
-
-
-def _training_report(listener: Listener) -> Callable[[Any], None]:
-    def report(step: Any) -> None:
-        listener.step(step.step, step.steps, "" if step.loss is None else f"loss {step.loss:.2f}")
-
-    return report
-
-
-def _evaluation_report(listener: Listener) -> Callable[[Any], None]:
-    return lambda step: listener.step(step.sentences, step.total_sentences, f"{step.model}, {step.direction}")

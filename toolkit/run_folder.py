@@ -10,6 +10,8 @@
       tasks/                 lm-eval tasks and their test data; not published
       README.md              card                                    \\
       config.json            DeltaConfig                              |
+      languages/             files of languages that the toolkit did  |
+                             not have when the run was trained        |
       delta.safetensors      (or sharded, with an index)              | published
       records/               selection, training, delta, card;      |
                              evaluation/                            |
@@ -23,6 +25,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.languages import look_in
+from toolkit.languages.registry import CARRIED
 from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, SelectionInfo, TrainingRecord
 
 
@@ -79,6 +83,11 @@ class RunFolder:
         return self.root / "config.json"
 
     @property
+    def languages(self) -> Path:
+        """Folder of language files that travel with the delta, because a toolkit may not have them."""
+        return self.root / CARRIED
+
+    @property
     def delta(self) -> Path:
         return self.root / "delta.safetensors"
 
@@ -128,7 +137,10 @@ class RunFolder:
         return self.root / ".eval_results"
 
     def read_config(self) -> DeltaConfig:
-        return DeltaConfig.read(self.config)
+        """What the delta is; its languages are known from then on, where it carries their files."""
+        config = DeltaConfig.read(self.config)
+        look_in(self.root, {config.language, *config.known_languages})
+        return config
 
     def read_selection(self) -> SelectionInfo:
         return SelectionInfo.read(self.selection)

@@ -72,7 +72,8 @@ def languages_table(catalogue: Catalogue, interface: str) -> str:
             _delta_size(adaptation) if adaptation else "",
         ]
         if thanks:
-            cells.append(escape(", ".join(adaptation.language.contributors)) if adaptation else "")
+            people = adaptation.language.contributors if adaptation else ()
+            cells.append(escape(", ".join(person.name for person in people)))
         names = '<span aria-hidden="true">→</span>'.join(map(_language_name, (direction.source, direction.target)))
         rows.append(f'<tr><th scope="row">{names}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     notes = f"<p>{escape(say(interface, 'languages_intro'))}</p>"

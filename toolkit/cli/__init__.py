@@ -10,6 +10,7 @@ import typer
 
 from toolkit import __version__
 from toolkit.cli import (
+    adapt,
     card,
     comet,
     data,
@@ -57,6 +58,7 @@ for panel, verbs in (
     (
         MAKE,
         (
+            adapt.adapt,
             recipes.recipes,
             select.select,
             plan.plan,

@@ -34,6 +34,16 @@ def corpus(
 
 
 @app.command()
+def practice(
+    file: Annotated[Path, typer.Argument(help="File to write, e.g. sentences.tsv.")],
+) -> None:
+    """Write sentence pairs in a language that nothing here knows (Esperanto), to try out how one is added."""
+    from toolkit.pocket.esperanto import write_practice
+
+    out.print(f"{file}: {write_practice(file):,} sentences in English and Esperanto", soft_wrap=True)
+
+
+@app.command()
 def rebuild(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps; default as shipped.")] = None,

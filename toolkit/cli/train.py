@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,8 @@ from toolkit.errors import RecipeError
 if TYPE_CHECKING:
     from toolkit.adaptation import Plan
     from toolkit.recipe import Recipe
-    from toolkit.records import DeltaInfo, Identification, TrainingRecord
+    from toolkit.records import DataInfo, DeltaInfo, Identification, SelectionInfo, TrainingRecord
+    from toolkit.run_folder import RunFolder
 
 
 def train(
@@ -86,7 +88,7 @@ def train(
     if as_json:
         out.print_json(json.dumps({"training": training.model_dump(), "delta": delta.model_dump()}, default=str))
         return
-    print_outcome(plan, training, delta)
+    print_outcome(plan.run, training, delta)
     err.print(f"next: cogsym evaluate {folder}", style="dim")
 
 
@@ -128,13 +130,18 @@ def train_with_bar(plan: Plan, work: Any, **options: Any) -> tuple[TrainingRecor
 
 def print_plan(plan: Plan) -> None:
     """Print what is about to happen."""
+    print_what_trains(plan.recipe, plan.selection, plan.base_info.id)
+    print_sources(plan.mixture.sources)
+
+
+def print_what_trains(recipe: Recipe, selection: SelectionInfo, base: str) -> None:
+    """Print which weights of the base train, and how."""
     from toolkit.cli.select import describe
 
-    selection, recipe = plan.selection, plan.recipe
     parts = [describe(selection)]
     parts += ["embeddings"] * selection.embeddings + ["LM head"] * selection.head
     err.print(
-        f"base {plan.base_info.id}: {selection.total_weights:,} weights; {selection.trained_weights:,} of them train "
+        f"base {base}: {selection.total_weights:,} weights; {selection.trained_weights:,} of them train "
         f"({selection.share:.0%}): {', '.join(parts)}",
         soft_wrap=True,
     )
@@ -142,7 +149,11 @@ def print_plan(plan: Plan) -> None:
         err.print(f"method lora: adapters of rank {recipe.lora_rank} train beside these weights")
     if recipe.order != "together":
         err.print(f"order {recipe.order}: each end trains for all steps, with the other one frozen")
-    for source in plan.mixture.sources:
+
+
+def print_sources(sources: Iterable[DataInfo]) -> None:
+    """Print what each source gives, what of it is left out, and what it looks like."""
+    for source in sources:
         dropped = ", ".join(
             f"{count} left out: {reason}, first {source.first_dropped[reason]}"
             if reason in source.first_dropped
@@ -189,7 +200,7 @@ def _identification(found: Identification) -> str:
     return f"{found.language}: {found.share:.0%} of {found.rows:,} rows look like it to {found.identifier}{other}"
 
 
-def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> None:
+def print_outcome(run: RunFolder, training: TrainingRecord, delta: DeltaInfo) -> None:
     """Print what training left behind."""
     ending = "" if training.final_loss_steps is None else f" (mean of the last {training.final_loss_steps})"
     out.print(
@@ -197,8 +208,8 @@ def print_outcome(plan: Plan, training: TrainingRecord, delta: DeltaInfo) -> Non
         f"{training.final_loss:.2f}{ending}"
     )
     out.print(
-        f"delta {plan.run.delta}: {delta.size_bytes / 1e6:,.2f} MB, {delta.bits_per_weight:.2f} bits per weight, "
-        f"{delta.size_bytes / plan.base_info.size_bytes:.1%} of the model"
+        f"delta {run.delta}: {delta.size_bytes / 1e6:,.2f} MB, {delta.bits_per_weight:.2f} bits per weight, "
+        f"{delta.size_bytes / delta.base.size_bytes:.1%} of the model"
     )
 
 

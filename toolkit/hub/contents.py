@@ -16,6 +16,7 @@ from toolkit.errors import HubError
 PUBLISHED = (
     "README.md",
     "config.json",
+    "languages/[a-z][a-z][a-z].yaml",
     "delta.safetensors",
     "delta-*-of-*.safetensors",
     "delta.safetensors.index.json",

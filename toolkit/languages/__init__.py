@@ -1,7 +1,7 @@
 """The languages that the toolkit knows: one YAML file each, read into `Language`."""
 
 from toolkit.languages.language import Direction, Language, Names, parse_direction
-from toolkit.languages.registry import all_languages, get_language
+from toolkit.languages.registry import all_languages, get_language, look_in
 from toolkit.languages.searching import Match, search_languages
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Names",
     "all_languages",
     "get_language",
+    "look_in",
     "parse_direction",
     "search_languages",
 ]

@@ -37,6 +37,18 @@ def check_language_file(path: Path, known: Mapping[str, Language]) -> list[Probl
         fields = read_plain_yaml(path)
     except LanguageError as error:
         return [Problem(file, "", error.message.removeprefix(str(path)).lstrip(":, "), error.hint or "")]
+    return check_fields(path, fields, known)
+
+
+def check_fields(path: Path, fields: Mapping[str, Any], known: Mapping[str, Language]) -> list[Problem]:
+    """Everything that is wrong with what a language file says, or would say if it were written there.
+
+    Args:
+        path: the YAML file; it is not read.
+        fields: what it holds.
+        known: see `check_language_file`.
+    """
+    file = visible(path.name)
     try:
         language = Language.model_validate(fields)
     except ValidationError as error:
@@ -55,7 +67,7 @@ def check_language_file(path: Path, known: Mapping[str, Language]) -> list[Probl
     return [Problem(file, field, wrong.message, wrong.fix) for field, wrong in found]
 
 
-def _code_that_is_none(fields: dict[str, Any]) -> Wrong | None:
+def _code_that_is_none(fields: Mapping[str, Any]) -> Wrong | None:
     """What the registries say about the code of a file that the schema refuses, e.g. `jw`."""
     code = fields.get("code")
     if isinstance(code, str) and code.isascii() and code.isalpha() and len(code) in (2, 3):

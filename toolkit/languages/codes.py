@@ -20,6 +20,7 @@ _BIBLIOGRAPHIC = {
 # CLDR, from which langcodes takes its aliases, renames these; ISO 639 does not.
 _KEPT = {"tgl": "tl", "hrv": "hr", "srp": "sr", "hbs": "sh"}
 _RETIRED = ("scr", "scc", "mol")
+_NO_MARKS = str.maketrans("(),-", "    ")
 _RIGHT_TO_LEFT = frozenset(
     """
     Adlm Arab Aran Armi Avst Chrs Cprt Elym Hatr Hebr Hung Khar Lydi Mand Mani Mend Merc Mero Narb Nbat Nkoo Orkh Palm
@@ -134,6 +135,54 @@ def named(name: str) -> list[tuple[str, str]]:
         and "Scope" not in entry
         and name.casefold() in (described.casefold() for described in entry["Description"])
     ]
+
+
+def find_codes(text: str, limit: int = 8) -> list[tuple[str, str]]:
+    """Code and name of the languages of ISO 639-3 that a text may mean, the likeliest first, whoever knows them.
+
+    A code or a whole name comes first, then names that hold the text as a word, then other spellings.
+    """
+    wanted = " ".join(text.casefold().split())
+    if not wanted:
+        return []
+    names: dict[str, str] = {}
+    ranked = list[tuple[float, str, str]]()
+    for subtag, entry in _languages().items():
+        if "Deprecated" in entry or "Scope" in entry:
+            continue
+        code, described = three_letters(subtag), [str(name) for name in entry["Description"]]
+        names.update({name.casefold(): code for name in described})
+        best = max(_likeness(wanted, name.casefold()) for name in described)
+        if wanted in (code, subtag) or best:
+            ranked.append((2.0 if wanted in (code, subtag) else best, code, described[0]))
+    if not any(likeness >= 1 for likeness, _, _ in ranked):
+        listed = {code for _, code, _ in ranked}
+        near = [names[name] for name in get_close_matches(wanted, names, n=limit, cutoff=0.72)]
+        found = [code for code in dict.fromkeys(near) if code not in listed]
+        ranked += [(-place, code, english_name(code)) for place, code in enumerate(found)]
+    ranked.sort(key=lambda one: (-one[0], len(one[2])))
+    return [(code, name) for _, code, name in ranked[:limit]]
+
+
+def _likeness(wanted: str, name: str) -> float:
+    if name == wanted:
+        return 1.0
+    if f" {wanted} " in f" {name.translate(_NO_MARKS)} ":
+        return 0.8
+    return 0.5 if name.startswith(wanted) and len(wanted) > 2 else 0.0
+
+
+def english_name(code: str) -> str:
+    """The English name of a language of ISO 639-3, the usual one."""
+    return str(_languages()[_two_letters().get(code, code)]["Description"][0])
+
+
+def likely_script(code: str) -> str | None:
+    """The ISO 15924 code of the script that a language is mostly written in, if Unicode CLDR says so."""
+    from langcodes.data_dicts import LIKELY_SUBTAGS
+
+    tag = LIKELY_SUBTAGS.get(code) or LIKELY_SUBTAGS.get(two_letters(code) or "")
+    return str(tag).split("-")[1] if tag else None
 
 
 def _suggestion(code: str, english: str | None) -> str:

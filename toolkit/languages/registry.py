@@ -1,7 +1,15 @@
-"""Finds languages by code, reading the YAML files beside this module."""
+"""Finds languages by code: those that come with the toolkit, and those whose files lie where a person works.
+
+A language that is not in the toolkit yet is one file, `CODE.yaml`. It is found in the folder that a person is in,
+beside a recipe, and in the run folder or published delta that was trained with it, there under `languages/`. So it
+travels with whatever needs it, and nobody has to say where it is. What comes with the toolkit is never replaced: a file
+from elsewhere can add a language, and change none.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -14,13 +22,60 @@ from toolkit.languages.searching import search_languages
 from toolkit.languages.strict_yaml import read_plain_yaml
 
 FOLDER = Path(__file__).parent
+CARRIED = "languages"
+"""The folder beside a recipe, or in a run folder or a published delta, in which language files may lie."""
+_FILE_NAME = re.compile(r"([a-z]{3})\.yaml")
+
+_own_files: dict[str, Path] = {}  # of the languages from elsewhere
+_unusable: dict[str, LanguageError] = {}  # files from elsewhere that are named like one
 
 
 @cache
 def all_languages() -> dict[str, Language]:
-    """Every language of the registry by its ISO 639-3 code, in the order of their codes."""
+    """Every language known by now, by its ISO 639-3 code: those of the toolkit first, in the order of their codes."""
     languages = [read_language(path) for path in sorted(FOLDER.glob("*.yaml"))]
     return {language.code: language for language in languages}
+
+
+def look_in(folder: Path, wanted: Collection[str] | None = None) -> None:
+    """Let the languages be known whose files lie in this folder, or below it in `languages/`.
+
+    Args:
+        wanted: codes; all others are left alone.
+
+    Raises:
+        LanguageError: if a file gives a code to another language than the one already found under it.
+    """
+    for path in sorted([*folder.glob("???.yaml"), *folder.glob(f"{CARRIED}/???.yaml")]):
+        match = _FILE_NAME.fullmatch(path.name)
+        code = match[1] if match else ""
+        if code and (wanted is None or code in wanted) and (code in _own_files or code not in all_languages()):
+            _take(code, path)
+
+
+def _take(code: str, path: Path) -> None:
+    try:
+        language = read_language(path)
+    except LanguageError as error:  # a recipe may have such a name too, so it is told when the language is wanted
+        _unusable[code] = error
+        return
+    where = _own_files.setdefault(code, path.absolute())
+    if where == path.absolute():  # it may have been edited since
+        all_languages()[code] = language
+        return
+    other = all_languages()[code]
+    # A delta answers to the name it was trained with, so two names under one code cannot both be served.
+    if (other.prompt_name, other.glottocode) != (language.prompt_name, language.glottocode):
+        raise LanguageError(
+            f"two languages have the code '{code}': {other.names.english} in {where} and "
+            f"{language.names.english} in {path}",
+            "keep the name that models were trained with as `in_prompts` in both, or give one of them another code",
+        )
+
+
+def own_file(code: str) -> Path | None:
+    """The file that a language was read from; None for one that comes with the toolkit."""
+    return _own_files.get(code)
 
 
 def read_language(path: Path) -> Language:
@@ -47,11 +102,18 @@ def get_language(code: str) -> Language:
     """The language with this ISO 639-3 code.
 
     Raises:
-        LanguageError: if the registry has no such code; the hint names the nearest one.
+        LanguageError: if there is none; the hint names the nearest one, or what is wrong with the file that has it.
     """
     languages = all_languages()
+    if code not in languages:
+        look_in(Path.cwd(), {code})
     if code in languages:
         return languages[code]
+    if code in _unusable:
+        raise _unusable[code]
     found = search_languages(code, languages.values())
     suggestion = f"did you mean '{found[0].language.code}'? " if found else ""
-    raise LanguageError(f"unknown language '{code}'", f"{suggestion}`cogsym languages list` shows all {len(languages)}")
+    raise LanguageError(
+        f"unknown language '{code}'",
+        f"{suggestion}`cogsym languages list` shows all {len(languages)}; `cogsym languages new` adds yours",
+    )

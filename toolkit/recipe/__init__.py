@@ -2,7 +2,7 @@
 
 from toolkit.recipe.fields import DataSource, Recipe
 from toolkit.recipe.files import make_recipe, make_tests, read_recipe, read_tests, write_recipe
-from toolkit.recipe.paths import local_files, portable, resolve_paths
+from toolkit.recipe.paths import local_files, own_languages, portable, resolve_paths
 
 __all__ = [
     "DataSource",
@@ -10,6 +10,7 @@ __all__ = [
     "local_files",
     "make_recipe",
     "make_tests",
+    "own_languages",
     "portable",
     "read_recipe",
     "read_tests",

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from toolkit.errors import RecipeError
+from toolkit.languages import look_in
 from toolkit.recipe.fields import DataSource, Recipe
 from toolkit.recipe.paths import absolute, resolve_paths
 from toolkit.test_sets.kinds import KINDS, TestSet
@@ -24,10 +25,14 @@ class _Tests(BaseModel):
 def read_recipe(path: Path, folder: Path | None = None) -> Recipe:
     """The recipe in this YAML file, its relative paths resolved against `folder`; default the file's own.
 
+    A language that does not come with the toolkit is looked for beside the file.
+
     Raises:
         RecipeError: if the file is missing, is not YAML, or has an unknown key or a value out of range.
     """
-    return resolve_paths(make_recipe(_read_fields(path), where=f"recipe {path}"), folder or path.parent)
+    fields = _read_fields(path)
+    look_in(path.parent)
+    return resolve_paths(make_recipe(fields, where=f"recipe {path}"), folder or path.parent)
 
 
 def _read_fields(path: Path) -> dict[str, Any]:
@@ -51,6 +56,7 @@ def read_tests(path: Path, folder: Path | None = None) -> tuple[TestSet, ...]:
         RecipeError: as `read_recipe`; also if there is no `evaluation:`.
     """
     fields = _read_fields(path)
+    look_in(path.parent)
     if not fields.get("evaluation"):
         raise RecipeError(f"{path} names no test set", "add one under `evaluation:`")
     return make_tests(fields["evaluation"], folder or path.parent, where=str(path.name))

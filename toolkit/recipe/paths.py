@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from toolkit.languages.registry import own_file
 from toolkit.recipe.fields import Recipe
 
 
@@ -30,9 +31,19 @@ def absolute(places: Iterable[Any], folder: Path) -> tuple[Any, ...]:
 
 
 def local_files(recipe: Recipe) -> tuple[Path, ...]:
-    """Every file that the recipe names, once each; data sets on the Hub are none."""
+    """Every file that the recipe needs, once each, languages of one's own included; data sets on the Hub are none."""
     sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
-    return tuple(dict.fromkeys(Path(path) for source in sources for path in _paths(source).values()))
+    named = [Path(path) for source in sources for path in _paths(source).values()]
+    return tuple(dict.fromkeys([*named, *own_languages(recipe)]))
+
+
+def own_languages(recipe: Recipe) -> tuple[Path, ...]:
+    """The files of the languages in the recipe that do not come with the toolkit."""
+    sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
+    directions = (direction for source in sources for direction in getattr(source, "directions", ()))
+    codes = {recipe.language, *(code for direction in directions for code in direction.split(">"))}
+    codes |= {code for source in sources for code in (getattr(source, "language", None), *_columns(source)) if code}
+    return tuple(path for code in sorted(codes) if (path := own_file(code)) is not None)
 
 
 def portable(recipe: Recipe) -> Recipe:
@@ -55,3 +66,7 @@ def _paths(source: Any) -> dict[str, str]:
     """The files that a source names, by field."""
     named = {field: getattr(source, field, None) for field in ("path", "shots_path", "english_path")}
     return {field: path for field, path in named.items() if path}
+
+
+def _columns(source: Any) -> tuple[str, ...]:
+    return tuple(getattr(source, "columns", {}))

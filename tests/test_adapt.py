@@ -1,0 +1,246 @@
+"""`cogsym adapt`: one command from a file of sentences to a finished run, which goes on wherever it was stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import WORDS
+
+from toolkit.languages import all_languages, registry
+
+Run = Callable[..., Any]
+
+
+def sentences(path: Path, header: str = "english\tbasa jawa", rows: int = 120) -> Path:
+    pairs = [f"the {a} is near the {b}\t{b} cedhak {a}" for a in WORDS for b in WORDS if a != b]
+    path.write_text("\n".join([header, *pairs[:rows]]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def own_languages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Forgets languages of one's own, as a new process does; also in the end."""
+    monkeypatch.setattr(registry, "_own_files", {})
+    monkeypatch.setattr(registry, "_unusable", {})
+    shipped = dict(all_languages())
+
+    def forget() -> None:
+        registry._own_files.clear()
+        registry._unusable.clear()
+        all_languages().clear()
+        all_languages().update(shipped)
+
+    yield forget
+    forget()
+
+
+@pytest.fixture
+def adapt(cogsym: Run, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`cogsym adapt` on a tiny base in an empty folder, with a few steps."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Any:
+        return cogsym("adapt", "--base", tiny_base, "--select", "cogsym:2", "--steps", 2, *arguments)
+
+    return run
+
+
+def test_one_command_makes_a_run_with_scores_and_a_card_that_can_be_made_again_and_served(
+    adapt: Run, cogsym: Run, tmp_path: Path
+) -> None:
+    data = sentences(tmp_path / "mine.tsv")
+    done = adapt("--language", "jav", "--data", data, "--out", "jv", "--yes", "--publish", "./published/tiny-jav")
+    assert done.code == 0, done.err
+    assert "published to" in done.out
+    out = tmp_path / "jv"
+    assert (out / "run" / "delta.safetensors").is_file()
+    records = [json.loads(path.read_text()) for path in (out / "run" / "records" / "evaluation").glob("*.json")]
+    assert {(record["model"], record["direction"]) for record in records} == {
+        (model, direction) for model in ("base", "adapted") for direction in ("eng>jav", "jav>eng")
+    }
+    assert {record["dataset"] for record in records} == {"mine"}
+    assert (tmp_path / "published" / "tiny-jav" / "README.md").is_file()
+    again = cogsym("train", "--recipe", out / "recipe.yaml", "--out", "again", "--json")
+    assert again.code == 0, again.err
+    made, first = json.loads(again.out)["delta"], json.loads((out / "run" / "records" / "delta.json").read_text())
+    assert made["sha256"] == first["sha256"], "the recipe in the folder says everything"
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(adapt: Run, tmp_path: Path) -> None:
+    data = sentences(tmp_path / "mine.tsv")
+    shown = adapt("--language", "jav", "--data", data, "--dry-run")
+    assert shown.code == 0, shown.err
+    for words in ("24 rows, 96 to learn from", "teaches eng-jav", "of them train", "needs about", "no --replay"):
+        assert words in shown.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.tsv"]
+    planned = json.loads(adapt("--language", "jav", "--data", data, "--dry-run", "--json").out)
+    assert planned["train_rows"] == 96
+    assert planned["test_rows"] == 24
+    assert planned["recipe"]["max_steps"] == 2
+
+
+def test_a_dry_run_for_llama_2_needs_neither_its_weights_nor_a_card(cogsym: Run, tmp_path: Path) -> None:
+    data = sentences(tmp_path / "mine.tsv")
+    base = "meta-llama/Llama-2-7b-hf"
+    command = ("adapt", "--language", "jav", "--data", data, "--base", base, "--card", 32, "--dry-run", "--json")
+    planned = json.loads(cogsym(*command).out)
+    recipe = planned["recipe"]
+    assert recipe["base_revision"], "a base that the toolkit's recipes pin is pinned"
+    assert recipe["optimizer"] == "adamw_8bit"
+    assert recipe["epochs"] == 3
+    assert recipe["evaluation"][0]["shots"] == 2
+    assert planned["selection"]["layers"] == [0, 1, 2, 3, 28, 29, 30, 31]
+    assert planned["fits"]
+
+
+def test_saying_no_leaves_nothing(adapt: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    data = sentences(tmp_path / "mine.tsv")
+    refused = adapt("--language", "jav", "--data", data, "--out", "jv")
+    assert refused.code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.tsv"]
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate", "card"])
+def test_it_goes_on_where_it_was_stopped(
+    adapt: Run, cogsym: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    from toolkit.errors import TrainingStopped
+
+    def stop(*_: Any, **__: Any) -> Any:
+        raise TrainingStopped("stopped at step 1 of 2", "`cogsym train --resume RUN` goes on from there")
+
+    place = {
+        "train": "toolkit.training.train",
+        "evaluate": "toolkit.evaluation.evaluate",
+        "card": "hub_cards.write_card",
+    }[stage]
+    data = sentences(tmp_path / "mine.tsv")
+    with monkeypatch.context() as patch:
+        patch.setattr(place, stop)
+        stopped = adapt("--language", "jav", "--data", data, "--out", "jv", "--yes")
+    assert stopped.code == 1
+    if stage == "train":
+        assert "cogsym adapt --resume jv" in stopped.err
+    data.unlink()  # all that is needed is in the folder
+    trained = tmp_path / "jv" / "run" / "records" / "training.json"
+    before = trained.read_bytes() if stage != "train" else None
+    done = cogsym("adapt", "--resume", "jv")
+    assert done.code == 0, done.err
+    assert (tmp_path / "jv" / "run" / "README.md").is_file()
+    assert before is None or trained.read_bytes() == before, "what was done is not done again"
+
+
+def test_a_language_of_ones_own_is_learnt_and_travels(
+    adapt: Run, own_languages: Callable[[], None], tmp_path: Path
+) -> None:
+    language = {"code": "epo", "script": "Latn", "names": {"english": "Esperanto", "own": "Esperanto"}}
+    language |= {"contributors": [{"name": "Ana Example", "roles": ["data"]}]}
+    (tmp_path / "epo.yaml").write_text(json.dumps(language))
+    incomplete = adapt("--language", "epo", "--data", tmp_path / "mine.tsv", "--out", "eo", "--yes")
+    assert "iso639_1: it is missing" in incomplete.err, "what publishing would refuse is told before training"
+    (tmp_path / "epo.yaml").write_text(json.dumps(language | {"iso639_1": "eo"}))
+    own_languages()
+    data = sentences(tmp_path / "mine.tsv", header="english\tesperanto")
+    done = adapt("--language", "epo", "--data", data, "--out", "eo", "--yes", "--publish", "./published/epo")
+    assert done.code == 0, done.err
+    assert (tmp_path / "eo" / "languages" / "epo.yaml").is_file()
+    assert (tmp_path / "published" / "epo" / "languages" / "epo.yaml").is_file()
+    assert "Ana Example" in (tmp_path / "published" / "epo" / "README.md").read_text(encoding="utf-8")
+
+
+def test_known_languages_are_replayed_and_measured(adapt: Run, tmp_path: Path) -> None:
+    data = sentences(tmp_path / "mine.tsv")
+    known = tmp_path / "known.tsv"
+    rows = [f"a {a} and a {b}\tsebuah {b} dan {a}" for a in WORDS for b in WORDS if a < b]
+    known.write_text("\n".join(["eng\tind", *rows]) + "\n")
+    done = adapt("--language", "jav", "--data", data, "--replay", known, "--out", "jv", "--yes", "--json")
+    assert done.code == 0, done.err
+    made = json.loads(done.out)
+    assert {source["role"] for source in made["training"]["data"]} == {"target", "replay"}
+    assert {record["role"] for record in made["evaluation"]} == {"target", "known"}
+
+
+@pytest.mark.parametrize(
+    ("header", "options", "wanted"),
+    [
+        ("english\tjavanese", (), {"eng": "english", "jav": "javanese"}),
+        ("en\tjv", (), {"eng": "en", "jav": "jv"}),
+        ("a\tb", ("--columns", "eng=a,jav=b"), {"eng": "a", "jav": "b"}),
+        ("Indonesian\tjav", ("--force",), {"ind": "Indonesian", "jav": "jav"}),
+    ],
+)
+def test_columns_are_found_by_the_names_of_languages(
+    adapt: Run, tmp_path: Path, header: str, options: tuple[str, ...], wanted: dict[str, str]
+) -> None:
+    data = sentences(tmp_path / "mine.tsv", header=header)
+    shown = adapt("--language", "jav", "--data", data, "--dry-run", "--json", *options)
+    assert shown.code == 0, shown.err
+    directions = json.loads(shown.out)["recipe"]["data"][0]["directions"]
+    assert {code for direction in directions for code in direction.split(">")} == set(wanted)
+
+
+@pytest.mark.parametrize(
+    ("header", "options", "said"),
+    [
+        ("english\tx", (), "There is no column for jav"),
+        ("x\tjav", (), "There is no column for eng"),
+        ("eng\tjav", ("--with", "ind"), "There is no column for ind"),
+        ("eng\tjav", ("--columns", "jav=nowhere"), "There is no column 'nowhere'"),
+        ("eng\tjav", ("--columns", "jav"), "write CODE=COLUMN"),
+        ("eng\tjav", ("--language", "jw"), "did you mean 'jav'?"),
+        ("eng\tjav", ("--base", "nowhere"), "no base model at 'nowhere'"),
+        ("eng\tjav", ("--test", "nowhere.tsv"), "no file at nowhere.tsv"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_written(
+    adapt: Run, tmp_path: Path, header: str, options: tuple[str, ...], said: str
+) -> None:
+    data = sentences(tmp_path / "mine.tsv", header=header)
+    refused = adapt("--language", "jav", "--data", data, "--out", "jv", "--yes", *options)
+    assert refused.code == 1
+    assert said in refused.err
+    assert "Traceback" not in refused.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.tsv"]
+
+
+def test_text_alone_needs_a_test_set_and_takes_one(adapt: Run, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("".join(f"{a} cedhak {b} lan {a}\n" for a in WORDS for b in WORDS))
+    refused = adapt("--language", "jav", "--data", text, "--out", "jv", "--yes")
+    assert refused.code == 1
+    assert "--test FILE" in refused.err
+    own = sentences(tmp_path / "own.tsv")
+    shown = adapt("--language", "jav", "--data", text, "--test", own, "--dry-run", "--json")
+    assert shown.code == 0, shown.err
+    assert json.loads(shown.out)["recipe"]["evaluation"][0]["name"] == "own"
+
+
+def test_what_stops_training_is_told_with_its_lines_and_what_drops_rows_goes_on(adapt: Run, tmp_path: Path) -> None:
+    data = sentences(tmp_path / "mine.tsv")
+    lines = data.read_text().splitlines()
+    lines[5] += "\tone too many"
+    lines[9] = "the cup is here\t"
+    data.write_text("\n".join(lines) + "\n")
+    refused = adapt("--language", "jav", "--data", data, "--dry-run")
+    assert refused.code == 1
+    assert "mine.tsv" in refused.err
+    assert "line 6" in refused.err
+    shown = adapt("--language", "jav", "--data", data, "--dry-run", "--drop-bad-rows")
+    assert shown.code == 0, shown.err
+    assert "without text in jav. (line 10)" in shown.err
+    assert "118 usable" in shown.err
+
+
+def test_another_language_stops_unless_a_person_knows_better(adapt: Run, tmp_path: Path) -> None:
+    data = sentences(tmp_path / "mine.tsv", header="javanese\tenglish")
+    refused = adapt("--language", "jav", "--data", data, "--dry-run")
+    assert refused.code == 1
+    assert "javanese" in refused.err.lower()
+    assert adapt("--language", "jav", "--data", data, "--dry-run", "--force").code == 0

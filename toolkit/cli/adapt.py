@@ -1,0 +1,219 @@
+"""`cogsym adapt`: from a corpus to a finished run: check, split, train, evaluate, card; publish on request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from toolkit.cli.console import err, out, quiet_libraries
+from toolkit.errors import CorpusError, OutputError
+
+if TYPE_CHECKING:
+    from toolkit.auditing import Audit
+    from toolkit.from_corpus import Adapted, Draft, Wish
+
+
+def adapt(
+    language: Annotated[str | None, typer.Option(help="ISO 639-3 code of the language to learn, e.g. ban.")] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="tsv, csv, json, jsonl or txt file to learn from; repeat for several."),
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="Folder to make.")] = None,
+    base: Annotated[str, typer.Option(help="pocket, a folder, or a Hub id such as meta-llama/Llama-2-7b-hf.")] = (
+        "pocket"
+    ),
+    other: Annotated[
+        str | None, typer.Option("--with", help="Code of the other side of sentence pairs; default as the columns say.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns that bear other names, CODE=COLUMN,...: ban=bali,eng=english.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="Test set of your own, instead of rows of the first file of pairs.")
+    ] = None,
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(help="File in languages that the base knows, so that it keeps them; repeat for several."),
+    ] = None,
+    select: Annotated[
+        str | None, typer.Option(help="Which weights train, e.g. front:25%; see `cogsym select --help`.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps; default by the base and the data.")] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Licence of your data as the Hub spells it, e.g. cc-by-4.0; the card says it.")
+    ] = None,
+    publish: Annotated[
+        str | None, typer.Option(help="Publish in the end: org/name on the Hub, or a folder such as ./published.")
+    ] = None,
+    card: Annotated[
+        float | None, typer.Option("--card", min=1, help="With --dry-run: plan for a GPU with this many GiB.")
+    ] = None,
+    drop_bad_rows: Annotated[
+        bool, typer.Option("--drop-bad-rows", help="Leave rows out that cannot be read, instead of stopping there.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train although the check finds fault, or it looks too large.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before training.")] = False,
+    resume: Annotated[Path | None, typer.Option(help="Folder that was begun before, to go on with.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, split and plan; show everything, train nothing, write nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; asks nothing.")] = False,
+) -> None:
+    """Teach a base your language from a file of sentences: check it, train, measure, write the card, publish.
+
+    What was used is written to OUT/recipe.yaml, so that `cogsym train --recipe` can do it again.
+
+    Example: cogsym adapt --language ban --data my.tsv --base meta-llama/Llama-2-7b-hf --out ban --dry-run
+    """
+    quiet_libraries()
+    from toolkit.cli.story import Storyteller
+    from toolkit.from_corpus import Wish, carry_out, draft, drafting_place, keep, reopen
+
+    if resume is not None:
+        place = reopen(resume)
+    else:
+        if language is None or not data:
+            raise CorpusError("what should be learnt, and from what?", "add --language CODE and --data FILE")
+        if to is None and not dry_run:
+            raise OutputError("where should the run go?", "add --out FOLDER")
+        wish = Wish(
+            language=language,
+            data=tuple(data),
+            base=base,
+            other=other,
+            columns=read_columns(columns),
+            test=test,
+            replay=tuple(replay or ()),
+            select=select,
+            steps=steps,
+            on_bad_row="drop" if drop_bad_rows else "stop",
+            force=force,
+            licence=licence,
+        )
+        folder = to or Path(language)
+        with drafting_place(folder, dry_run=dry_run) as where:
+            made = draft(wish, where, card_bytes=None if card is None else round(card * 2**30))
+            if as_json and dry_run:
+                out.print_json(json.dumps(_planned(made)))
+            elif not as_json:
+                _print_draft(made, wish)
+            if not force:
+                _refuse_what_cannot_fit(made)
+            if dry_run:
+                err.print("dry run: nothing was written", style="dim")
+                return
+            if not (yes or as_json):
+                typer.confirm("Train this now?", abort=True, err=True)
+            place = keep(where, folder)
+    with Storyteller() as listener:
+        adapted = carry_out(place, listener, publish_to=publish)
+    if as_json:
+        out.print_json(json.dumps(_outcome(adapted)))
+        return
+    _print_outcome(adapted)
+
+
+def read_columns(text: str | None) -> dict[str, str]:
+    """`ban=bali,eng=english` as a mapping."""
+    columns = {}
+    for part in (text or "").split(",") if text else ():
+        code, equals, column = (piece.strip() for piece in part.partition("="))
+        if not (code and equals and column):
+            raise CorpusError(f"--columns: '{part}' does not say which column", "write CODE=COLUMN, e.g. ban=bali")
+        columns[code] = column
+    return columns
+
+
+def _print_draft(made: Draft, wish: Wish) -> None:
+    from toolkit.cli.plan import print_requirements
+    from toolkit.cli.train import print_sources, print_what_trains
+
+    for audit in made.audits:
+        _print_audit(audit)
+    if made.split is not None:
+        err.print(f"kept for testing: {made.split.test_rows:,} rows, {made.split.train_rows:,} to learn from")
+        for reason, count in made.split.dropped.items():
+            err.print(f"  {count:,} rows left out: {reason}")
+    print_sources(made.mixture.sources)
+    if not made.recipe.replay:
+        err.print(
+            "no --replay: nothing keeps the base from forgetting the languages it knows, nor measures it",
+            style="yellow",
+            soft_wrap=True,
+        )
+    if made.selection is None:
+        err.print(f"{made.recipe.select}: which weights it means is found when training starts", markup=False)
+    else:
+        print_what_trains(made.recipe, made.selection, wish.base)
+    if made.needs is not None:
+        print_requirements(made.needs)
+
+
+def _print_audit(audit: Audit) -> None:
+    """The file, its findings with the first places, and what to expect of it."""
+    err.print(f"[bold]{escape(audit.name)}[/]: {audit.rows:,} rows, {audit.usable:,} usable", soft_wrap=True)
+    for finding in audit.findings:
+        style = {"stop": "red", "drop": "yellow", "look": "cyan"}[finding.severity]
+        places = ", ".join(example.place for example in finding.examples[:3])
+        err.print(
+            f"  [{style}]{finding.severity}[/]  {escape(finding.message)}{escape(f' ({places})') if places else ''}",
+            soft_wrap=True,
+        )
+        err.print(f"        [dim]{escape(finding.fix)}[/]", soft_wrap=True)
+    err.print(escape(audit.expectation), soft_wrap=True, style="dim")
+
+
+def _refuse_what_cannot_fit(made: Draft) -> None:
+    from toolkit.training import refuse_what_cannot_fit
+
+    if made.needs is not None:
+        refuse_what_cannot_fit(made.needs)
+
+
+def _print_outcome(made: Adapted) -> None:
+    from toolkit.cli.publication import tell
+    from toolkit.cli.table import print_table
+    from toolkit.cli.train import print_outcome
+
+    run = made.place.run
+    print_outcome(run, made.training, made.delta)
+    print_table(made.evaluations)
+    out.print(f"recipe {escape(str(made.place.recipe))}\ncard {escape(str(run.card))}", soft_wrap=True)
+    if made.published is not None:
+        tell(made.published, as_json=False)
+    for next_step in (f"space serve --delta {run.root}", f"publish {run.root} ORG/NAME --dry-run"):
+        err.print(f"next: cogsym {next_step}", style="dim", soft_wrap=True, markup=False)
+
+
+def _planned(made: Draft) -> dict[str, object]:
+    needs = made.needs
+    return {
+        "audits": [audit.model_dump(mode="json") for audit in made.audits],
+        "recipe": made.recipe.changes(),
+        "train_rows": sum(source.rows for source in made.mixture.sources if source.role == "target"),
+        "test_rows": made.split.test_rows if made.split else None,
+        "dropped": made.split.dropped if made.split else {},
+        "selection": made.selection.model_dump(mode="json") if made.selection else None,
+        "needed_bytes": needs.needed_bytes if needs else None,
+        "free_bytes": needs.free_bytes if needs else None,
+        "seconds": needs.seconds if needs else None,
+        "fits": needs.fits if needs else None,
+    }
+
+
+def _outcome(made: Adapted) -> dict[str, object]:
+    return {
+        "recipe": str(made.place.recipe),
+        "run": str(made.place.run.root),
+        "training": made.training.model_dump(mode="json"),
+        "delta": made.delta.model_dump(mode="json"),
+        "evaluation": [record.model_dump(mode="json") for record in made.evaluations],
+        "published": made.published.as_dict() if made.published else None,
+    }

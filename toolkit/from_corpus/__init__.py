@@ -1,0 +1,7 @@
+"""From a corpus to a finished run in one go: drafted (checked, split, planned), then carried out."""
+
+from toolkit.from_corpus.carrying_out import Adapted, Workplace, carry_out, drafting_place, keep, reopen
+from toolkit.from_corpus.drafting import Draft, draft
+from toolkit.from_corpus.wish import Wish
+
+__all__ = ["Adapted", "Draft", "Wish", "Workplace", "carry_out", "draft", "drafting_place", "keep", "reopen"]

@@ -1,0 +1,122 @@
+"""What a person's file holds: sentence pairs, instructions or text, and which column is which language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from toolkit.corpus import column_names
+from toolkit.errors import CorpusError
+from toolkit.languages import all_languages, get_language
+
+_FIRST_CHOICE = "eng"  # of several languages that could be the other side
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A file and how to read it."""
+
+    path: Path
+    kind: Literal["parallel", "instructions", "text"]
+    columns: dict[str, str] = field(default_factory=dict)  # of each language; of text, the one with the text
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(self.columns)
+
+
+def look_into(
+    path: Path, language: str | None, *, other: str | None = None, columns: Mapping[str, str] | None = None
+) -> Corpus:
+    """What this file holds, as its ending and the names of its columns say.
+
+    Args:
+        language: the one to learn, which must be there; None for a file of languages that the base knows.
+        other: the language on the other side of pairs; default the only one there, or English.
+        columns: column of each language; one that is left out is looked for under its codes and names.
+
+    Raises:
+        CorpusError: if it cannot be read, or does not show what it holds.
+        LanguageError: if a code is unknown.
+    """
+    if path.suffix == ".txt":
+        return Corpus(path, "text")
+    names = column_names(path)
+    if {"instruction", "output"} <= set(names):
+        return Corpus(path, "instructions")
+    found = _by_language(names) | dict(columns or {})
+    missing = next((column for column in found.values() if column not in names), None)
+    if missing is not None:
+        raise CorpusError(f"{path.name} has no column '{missing}'; {_listed(names)}", "mend --columns")
+    if language is None:
+        return _known_pairs(path, found, names)
+    if language not in found and names == ("text",):
+        return Corpus(path, "text")
+    if language not in found:
+        raise _not_found(path, language, names)
+    if other is None:
+        if len(names) == 1:
+            return Corpus(path, "text", {language: found[language]})
+        other = _other_side(path, language, found, names)
+    if other not in found:
+        raise _not_found(path, other, names)
+    return Corpus(path, "parallel", {code: found[code] for code in (language, other)})
+
+
+def _by_language(names: Iterable[str]) -> dict[str, str]:
+    """The columns that are called by a code or a name of a language, by its code."""
+    called: dict[str, str] = {}
+    for language in all_languages().values():
+        words = (language.tag, language.names.english, language.names.own, *language.names.aliases)
+        for word in (language.code, language.iso639_1, *language.other_codes, *words):
+            if word:
+                called.setdefault(word.casefold(), language.code)
+    found: dict[str, str] = {}
+    for name in names:
+        code = called.get(str(name).strip().casefold())
+        if code:
+            found.setdefault(code, name)
+    return found
+
+
+def _other_side(path: Path, language: str, found: Mapping[str, str], names: tuple[str, ...]) -> str:
+    others = [code for code in found if code != language]
+    if len(others) == 1:
+        return others[0]
+    if _FIRST_CHOICE in others:
+        return _FIRST_CHOICE
+    if others:
+        raise CorpusError(
+            f"{path.name}: which language is on the other side? It has {', '.join(others)}",
+            f"name it: --with {others[0]}",
+        )
+    rest = [name for name in names if name != found[language]]
+    raise CorpusError(
+        f"{path.name}: no other column is called by a language; {_listed(names)}",
+        f"say which it is, e.g. --columns eng={rest[0]}",
+    )
+
+
+def _known_pairs(path: Path, found: Mapping[str, str], names: tuple[str, ...]) -> Corpus:
+    if len(found) >= 2:
+        chosen = sorted(found, key=lambda code: code != _FIRST_CHOICE)[:2]
+        return Corpus(path, "parallel", {code: found[code] for code in chosen})
+    raise CorpusError(
+        f"{path.name}: pairs in two languages were expected; {_listed(names)}",
+        "name its columns by their languages, e.g. eng and ind",
+    )
+
+
+def _not_found(path: Path, code: str, names: tuple[str, ...]) -> CorpusError:
+    return CorpusError(
+        f"{path.name}: no column is called {code} or {get_language(code).names.english}; {_listed(names)}",
+        f"say which it is, e.g. --columns {code}={names[0] if names else 'COLUMN'}; a file without a header line needs "
+        "one",
+    )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(f"'{name[:40]}'" for name in map(str, names[:12]))
+    return f"its columns are {shown}" if names else "it has no columns"
