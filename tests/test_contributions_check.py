@@ -88,7 +88,7 @@ def test_files_under_the_folder_are_read_and_compared(tmp_path: Path) -> None:
     report = check_contribution(file, data=folder)
     assert report.ok, said(report)
     assert "seen: data.0: data/train.tsv: 400 of 400 rows can be used" in said(report)
-    assert "compared with 1 files of test sets" in said(report)
+    assert "seen: data.0: data/train.tsv: compared with test.tsv" in said(report)
     assert "400 usable sentence pairs. A beginning." in said(report)
     assert report == check_contribution(file, data=folder)
 
@@ -103,7 +103,8 @@ def test_a_folder_may_hold_several_data_sets_by_their_names(tmp_path: Path, belo
 def test_a_leak_is_a_problem_unless_a_note_speaks_of_it(tmp_path: Path) -> None:
     folder = lay(tmp_path / "files", {"data/train.tsv": table(400), "data/test.tsv": table(50, 380)})
     report = check_contribution(language_file(tmp_path / "mine", data=[TRAIN], evaluation=[TEST]), data=folder)
-    assert "data/train.tsv: 20 rows share a sentence with the test set test.tsv" in said(report)
+    assert "problem: ilo.yaml: data.0: data/train.tsv: 20 rows" in said(report)
+    assert "the test set test.tsv" in said(report)
     assert not report.ok
     noted = language_file(tmp_path / "mine", data=[TRAIN], evaluation=[TEST | {"note": "20 of them are in training"}])
     assert check_contribution(noted, data=folder).ok
@@ -118,7 +119,7 @@ def test_a_leak_is_a_problem_unless_a_note_speaks_of_it(tmp_path: Path) -> None:
         ),
         (b"\x00\x01" * 200, "problem: ilo.yaml: data.0: data/train.tsv:"),
         (table(400).replace(b"eng\tilo", b"left\tright"), "unchecked: data.0: what the rows of data/train.tsv hold"),
-        (table(30) + table(30)[8:], "look: data.0: data/train.tsv: 30 rows that stand in the file more than once"),
+        (table(30) + table(30)[8:], "look: data.0: data/train.tsv: 30 rows"),
         (table(300), "look: data.0: Pairs: `rows` says 400, and there are 300"),
     ],
 )
@@ -268,6 +269,7 @@ def test_a_declared_model_is_fetched_verified_and_asked(
     assert f"the delta is whole, and made for {BASE}" in said(report)
     assert f"seen: smoke.0: '{WORDS[0]}.' became '{WORDS[1]}.'" in said(report)
     assert not [one for one in report.unchecked if one.field]
+    assert [path.name for path in (tmp_path / "cache").rglob("languages/*")] == ["ilo.yaml"]  # it came along
     hub.close()  # what is in the cache is checked without --download too
     again = check_contribution(file)
     assert again.ok
@@ -309,6 +311,20 @@ def test_each_untrue_declaration_is_told(
     assert told in said(report)
 
 
+@pytest.mark.parametrize("max_bytes", [0, 10**9])
+def test_a_name_that_a_model_was_not_trained_with_is_told(
+    hub: HubServer, published: dict[str, Any], tmp_path: Path, max_bytes: int
+) -> None:
+    file = language_file(tmp_path / "mine", models=[published], names={"english": "Iloko", "own": "Ilokano"})
+    report = check_contribution(file, download=True, max_bytes=max_bytes, endpoint=hub.endpoint)
+    assert "names.in_prompts: a model was trained with 'Ilocano' in its prompts, and this file says 'Iloko'" in said(
+        report
+    )
+    names = {"english": "Iloko", "in_prompts": "Ilocano", "own": "Ilokano"}
+    kept = language_file(tmp_path / "mine", models=[published], names=names)
+    assert check_contribution(kept, download=True, max_bytes=max_bytes, endpoint=hub.endpoint).ok
+
+
 def test_a_model_of_another_language_is_told(hub: HubServer, published: dict[str, Any], tmp_path: Path) -> None:
     fields = {
         "code": "ceb",
@@ -345,6 +361,11 @@ def test_what_is_too_large_or_not_at_hand_is_said(
     small = check_contribution(file, download=True, max_bytes=1000, endpoint=hub.endpoint)
     assert small.ok
     assert "is more than is downloaded (--max-gib)" in said(small)
+    assert "listed digests, config, card and records are what the file says" in said(small)
+    other = language_file(tmp_path / "mine", models=[published | {"base": "org/other-base"}])
+    told = said(check_contribution(other, download=True, max_bytes=0, endpoint=hub.endpoint))
+    assert "its config names the base tests/tiny-base, this file org/other-base" in told
+    file = language_file(tmp_path / "mine", models=[published], smoke=[smoke()])
     monkeypatch.setattr("toolkit.environment.free_memory_bytes", lambda: 1000)
     memory = check_contribution(file, download=True, endpoint=hub.endpoint)
     assert memory.ok

@@ -177,18 +177,42 @@ def test_questions_lead_from_a_name_to_the_files(cogsym: Run, here: Path, person
     write_pairs(here / "my.tsv")
     questions = person(
         "iloko", "1", "", "Lant", "", "Ilokano", "Ilocano, Iluko", "", "", "Philippines", "9,000,000", "", "a census",
-        "2020", "tgl", SMOKE, "A. Speaker", "nothere.tsv", "my.tsv", "y",
+        "2020", "tgl", SMOKE, "A. Speaker", "nothere.tsv", "my.tsv", "y", "CC BY 4.0", "cc-by-4.0",
     )  # fmt: skip
     outcome = cogsym("languages", "new")
     assert outcome.code == 0, outcome.err
     assert "did you mean Latn (Latin)?" in outcome.err  # of a script that was wrong, asked again at once
     assert "no file at nothere.tsv" in outcome.err
+    assert "did you mean cc-by-4.0?" in outcome.err
+    assert read_recipe(here / "ilo-recipe.yaml").data[0].licence == "cc-by-4.0"
     language = get_language("ilo")
     assert (language.names.english, language.names.aliases) == ("Iloko", ("Ilocano", "Iluko"))
     assert language.speakers is not None
     assert (language.speakers.count, language.speakers.year, language.related) == (9_000_000, 2020, ("tgl",))
     assert files(here) == ["data/test.tsv", "data/train.tsv", "ilo-recipe.yaml", "ilo.yaml", "my.tsv"]
-    assert len(questions) == 20
+    assert len(questions) == 22
+
+
+def test_another_name_and_the_columns_are_asked_for_again(
+    cogsym: Run, here: Path, person: Callable[..., list[str]]
+) -> None:
+    write_pairs(here / "my.tsv", header="left\tright")
+    person("qqqqqq", "iloko", "1", "", "", "Ilokano", *[""] * 8, "my.tsv", "y", "", "ilo=right", "ilo=right,eng=left")
+    outcome = cogsym("languages", "new")
+    assert outcome.code == 0, outcome.err
+    assert "no column is called ilo or Iloko; its columns are 'left', 'right'" in outcome.err
+    assert "ilo-recipe.yaml" in files(here)
+
+
+def test_ctrl_c_after_the_language_file_says_how_to_go_on(
+    cogsym: Run, here: Path, person: Callable[..., list[str]]
+) -> None:
+    write_pairs(here / "my.tsv", header="left\tright")
+    person("ilo", "1", "", "", "Ilokano", *[""] * 8, "my.tsv", "y", "", KeyboardInterrupt)
+    outcome = cogsym("languages", "new")
+    assert outcome.code == 130
+    assert "to go on: cogsym languages new --code ilo --data my.tsv" in outcome.err
+    assert files(here) == ["ilo.yaml", "my.tsv"]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, EOFError])

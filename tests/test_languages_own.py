@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 import yaml
 from conftest import WORDS, teach_tiny_delta
+from published_run import make_run
 
 from toolkit.adaptation import prepare, train_delta
 from toolkit.errors import LanguageError
-from toolkit.hub.contents import DELTA
+from toolkit.hub.checks import check_run
+from toolkit.hub.contents import DELTA, list_contents
+from toolkit.hub.local import publish_locally
 from toolkit.languages import all_languages, get_language, look_in, registry
 from toolkit.recipe import local_files, read_recipe
 from toolkit.routing import read_adaptation
@@ -104,6 +107,9 @@ def test_two_languages_under_one_code_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LanguageError, match=r"'qaa': Test Speech in .* and Other Speech in"):
         look_in(tmp_path / "other")
     assert get_language("qaa").names.english == "Test Speech"
+    write(tmp_path / "one", names={"english": "Edited Speech", "own": "x"})
+    look_in(tmp_path / "one")
+    assert get_language("qaa").names.english == "Edited Speech"
 
 
 def test_a_run_carries_its_language_and_is_read_where_nobody_knows_it(tmp_path: Path, tiny_base: Path) -> None:
@@ -132,6 +138,21 @@ def test_a_delta_from_a_stranger_brings_no_other_language(tmp_path: Path, tiny_b
     write(folder / "languages", code="qab", names={"english": "Uninvited", "own": "x"})
     assert read_adaptation("a", RunFolder(folder)).language.code == "qaa"
     assert "qab" not in all_languages()
+
+
+def test_publishing_asks_for_the_file_of_a_language_that_others_do_not_have(tmp_path: Path) -> None:
+    look_in(write(tmp_path / "known").parent)
+    run = make_run(tmp_path / "run")
+    config = run.read_config()
+    config.model_copy(update={"language": "qaa"}).write(run.config)
+    missing = "languages/qaa.yaml is missing: the toolkit has no qaa, and nobody could use the delta without that file"
+    assert missing in check_run(run, list_contents(run.root))[0].problems
+    write(run.languages)
+    contents = list_contents(run.root)
+    assert check_run(run, contents)[0].ok
+    assert contents.find("languages/qaa.yaml")
+    publish_locally(tmp_path / "there", contents)
+    assert (tmp_path / "there/languages/qaa.yaml").is_file()
 
 
 @pytest.mark.parametrize("path", ["languages/../x.yaml", "languages/recipe.yaml", "languages/qaa.yml", "qaa.yaml"])

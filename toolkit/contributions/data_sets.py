@@ -151,7 +151,7 @@ def _told(
             because = f"{found.identifier} does not know that language"
             yield Unchecked(field, f"whether {name} is in {side.name}", because)
     if isinstance(source, DataSet) and tests:
-        yield Seen(field, f"{name}: compared with {len(tests)} files of test sets")
+        yield Seen(field, f"{name}: compared with {', '.join(path.name for _, path in tests)}")
 
 
 def _is_said(finding: Finding, source: Source, tests: Sequence[tuple[EvaluationSet, Path]]) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from toolkit.corpus.table import TEXT_SUFFIXES
 from toolkit.errors import HubError
-from toolkit.hub.declared import ListedFile, Listing, OutOfReachError, fetch_data_file, list_repository
+from toolkit.hub.declared import ListedFile, Listing, OutOfReachError, fetch_file, list_repository
 from toolkit.languages.entries import DataSet, EvaluationSet
 
 MAX_FILES = 40
@@ -89,7 +89,7 @@ class HubFiles:
                 continue
             self._left -= listed.size_bytes
             try:
-                files.append((listed.path, fetch_data_file(listing, listed.path, endpoint=self._endpoint)))
+                files.append((listed.path, fetch_file(listing, listed.path, endpoint=self._endpoint)))
             except HubError as error:
                 missing.append(error.message)
         return Located(tuple(files), tuple(missing), tuple(wrong))

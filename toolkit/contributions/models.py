@@ -12,18 +12,20 @@ import yaml
 
 from toolkit.contributions.report import Item, Seen, Unchecked
 from toolkit.contributions.smoke import check_pairs
-from toolkit.errors import CogsymError, HubError
+from toolkit.errors import CogsymError, HubError, LanguageError
 from toolkit.hub import fetch_delta
 from toolkit.hub.contents import PublishedFile
-from toolkit.hub.declared import Listing, OutOfReachError, list_repository
+from toolkit.hub.declared import Listing, OutOfReachError, fetch_file, list_repository
 from toolkit.languages import Language
 from toolkit.languages.entries import PublishedModel
 from toolkit.languages.problems import Problem
+from toolkit.languages.registry import CARRIED, read_language
 from toolkit.records import DeltaConfig
 from toolkit.run_folder import RunFolder
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _CARD_BYTES = 2**20
+_SMALL = ("README.md", "config.json")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def _check(file: str, field: str, model: PublishedModel, language: Language, rea
         if size > reach.max_bytes:
             because = f"it has {size / 1e9:.2f} GB, which is more than is downloaded (--max-gib)"
             yield Unchecked(field, f"the weights of {name}", because)
+            yield from _without_weights(file, field, name, model, language, listing, reach)
             return
     try:
         folder = fetch_delta(
@@ -79,6 +82,26 @@ def _check(file: str, field: str, model: PublishedModel, language: Language, rea
         return
     yield Seen(field, f"{name}: digests, config, card and records are what the file says")
     yield from _weights(file, field, name, model, language, run)
+
+
+def _without_weights(
+    file: str, field: str, name: str, model: PublishedModel, language: Language, listing: Listing, reach: Reach
+) -> Iterator[Item]:
+    """What config and card say, where the weights are not fetched."""
+    wanted = (*_SMALL, f"{CARRIED}/{language.code}.yaml")
+    small = [one.path for one in listing.files if one.path in wanted and one.size_bytes <= _CARD_BYTES]
+    if "config.json" not in small:
+        yield Problem(file, field, f"{name} holds no config.json", "name a delta: `cogsym publish` makes one")
+        return
+    try:
+        paths = {path: fetch_file(listing, path, endpoint=reach.endpoint) for path in small}
+    except HubError as error:
+        yield Unchecked(field, f"config and card of {name}", error.message)
+        return
+    problems = list(_agreement(file, field, model, language, RunFolder(paths["config.json"].parent)))
+    yield from problems
+    if not problems:
+        yield Seen(field, f"{name}: listed digests, config, card and records are what the file says")
 
 
 def _listed(file: str, field: str, model: PublishedModel, listing: Listing) -> Iterator[Item]:
@@ -131,6 +154,7 @@ def _agreement(file: str, field: str, model: PublishedModel, language: Language,
     if model.base_revision and config.base.revision and model.base_revision != config.base.revision:
         message = f"its config names the commit {config.base.revision} of the base"
         yield Problem(file, f"{field}.base_revision", message, "write that one")
+    yield from _name_in_prompts(file, language, run)
     card = _front_matter(run.card)
     code = language.hub_code
     if code and code not in _listing(card.get("language")):
@@ -139,6 +163,21 @@ def _agreement(file: str, field: str, model: PublishedModel, language: Language,
     if model.base not in _listing(card.get("base_model")):
         message = f"the front matter of its card does not name the base {model.base}"
         yield Problem(file, field, message, "write the card again: `cogsym card RUN`, and publish")
+
+
+def _name_in_prompts(file: str, language: Language, run: RunFolder) -> Iterator[Problem]:
+    """A delta answers to the name it was trained with, which the file that it carries says."""
+    carried = run.languages / f"{language.code}.yaml"
+    if not carried.is_file():
+        return
+    try:
+        trained = read_language(carried).prompt_name
+    except LanguageError as error:
+        yield Problem(file, "models", f"the language file in {run.root.name}: {error.message}", error.hint or "mend it")
+        return
+    if trained != language.prompt_name:
+        message = f"a model was trained with '{trained}' in its prompts, and this file says '{language.prompt_name}'"
+        yield Problem(file, "names.in_prompts", message, f"write in_prompts: {trained}, which models answer to")
 
 
 def _weights(

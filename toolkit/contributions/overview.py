@@ -12,8 +12,11 @@ _OPENING = """\
 
 Each language is one file here; what a field means is in [`schema.json`](schema.json). To add yours: \
 `cogsym languages new`,
-then [CONTRIBUTING.md](../../CONTRIBUTING.md). This page is made by `cogsym languages table`, so change the files, not \
-the page.
+then [CONTRIBUTING.md](../../CONTRIBUTING.md). Until it is here, the toolkit finds `CODE.yaml` in the folder that you \
+are in
+and beside your recipe; a run and a published delta carry a copy, so that whoever fetches the delta needs nothing else.
+
+This page is made by `cogsym languages table --out toolkit/languages/README.md`: change the files, not the page.
 
 """
 _HEAD = (

@@ -13,6 +13,7 @@ from toolkit.contributions.splitting import Split, split_corpus
 from toolkit.contributions.writing import write_new
 from toolkit.errors import CogsymError, CorpusError
 from toolkit.languages import get_language
+from toolkit.languages.licences import LICENCES, nearest_licence
 from toolkit.recipe import read_recipe
 
 DATA = "data"
@@ -54,12 +55,16 @@ def write_starter(
         origin: of the data, as in a recipe.
 
     Raises:
-        CorpusError: if the file cannot be used.
+        CorpusError: if the file cannot be used, or its licence is none that the Hub knows.
         OutputError: if something else is there under one of the names.
     """
     from toolkit.from_corpus.defaults import answer_tokens, usual_fields, wants_examples
     from toolkit.from_corpus.files import look_into
 
+    if licence is not None and licence not in LICENCES:
+        near = nearest_licence(licence)
+        hint = f"did you mean {near}?" if near else "use the Hub's tag, e.g. cc-by-4.0, or leave it out"
+        raise CorpusError(f"'{licence}' is no licence that the Hub knows", hint)
     corpus = look_into(source, language, other=other, columns=columns)
     if corpus.kind != "parallel":
         raise CorpusError(

@@ -24,6 +24,8 @@ def is_known(code: str, folder: Path) -> bool:
 def known_where(code: str) -> str:
     """Where a known language is described, for messages."""
     file = own_file(code)
+    if file and file.is_relative_to(Path.cwd()):
+        return f"in {file.relative_to(Path.cwd())}"
     return f"in {file}" if file else f"toolkit/languages/{code}.yaml (`cogsym languages show {code}`)"
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hub_cards import CardFacts, lint
 from toolkit.errors import CogsymError
 from toolkit.hub.contents import Contents
 from toolkit.hub.leaks import find_local_paths, find_tokens
+from toolkit.languages import all_languages
+from toolkit.languages.registry import own_file
 from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, TrainingRecord
 from toolkit.run_folder import RunFolder
 
@@ -91,6 +94,12 @@ def _missing(run: RunFolder, contents: Contents) -> Iterator[str]:
             yield f"{name} is missing: run `{command}`"
     if not any(file.path.endswith(".safetensors") for file in contents.files):
         yield f"{run.delta.name} is missing: run `cogsym train`"
+    with suppress(CogsymError):  # a config that cannot be read is told with the records
+        config = run.read_config()
+        for code in sorted({config.language, *config.known_languages}):
+            name = (run.languages / f"{code}.yaml").relative_to(run.root).as_posix()
+            if contents.find(name) is None and (own_file(code) or code not in all_languages()):
+                yield f"{name} is missing: the toolkit has no {code}, and nobody could use the delta without that file"
 
 
 def find_bad_files(contents: Contents) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a repository holds at one commit, and single files of a data set: to see whether a declaration is true."""
+"""What a repository holds at one commit, and single files of it: to see whether a declaration is true."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Listing:
     """The files of a repository at one commit."""
 
     repo_id: str
+    repo_type: Literal["model", "dataset"]
     commit: str
     files: tuple[ListedFile, ...]
 
@@ -64,11 +65,11 @@ def list_repository(
         ListedFile(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else None)
         for one in getattr(info, "siblings", None) or ()
     ]
-    return Listing(repo_id, info.sha, tuple(sorted(files, key=lambda file: file.path)))
+    return Listing(repo_id, repo_type, info.sha, tuple(sorted(files, key=lambda file: file.path)))
 
 
-def fetch_data_file(listing: Listing, path: str, *, endpoint: str | None = None) -> Path:
-    """One file of a listed data set, from the cache where it is there.
+def fetch_file(listing: Listing, path: str, *, endpoint: str | None = None) -> Path:
+    """One file of a listed repository, from the cache where it is there.
 
     Raises:
         OutOfReachError: if the Hub cannot be reached, or asks for something first.
@@ -77,7 +78,7 @@ def fetch_data_file(listing: Listing, path: str, *, endpoint: str | None = None)
     with hub_errors(f"download {path} of {listing.repo_id}", listing.repo_id):
         try:
             found = hub_client(endpoint).hf_hub_download(
-                listing.repo_id, path, revision=listing.commit, repo_type="dataset"
+                listing.repo_id, path, revision=listing.commit, repo_type=listing.repo_type
             )
         except GatedRepoError:
             raise OutOfReachError(f"{listing.repo_id} is gated", "accept its conditions on the Hub") from None

@@ -59,14 +59,17 @@ def _take(code: str, path: Path) -> None:
     except LanguageError as error:  # a recipe may have such a name too, so it is told when the language is wanted
         _unusable[code] = error
         return
-    other = all_languages().setdefault(code, language)
-    where = _own_files.setdefault(code, path)
+    where = _own_files.setdefault(code, path.absolute())
+    if where == path.absolute():  # it may have been edited since
+        all_languages()[code] = language
+        return
+    other = all_languages()[code]
     # A delta answers to the name it was trained with, so two names under one code cannot both be served.
     if (other.prompt_name, other.glottocode) != (language.prompt_name, language.glottocode):
         raise LanguageError(
             f"two languages have the code '{code}': {other.names.english} in {where} and "
             f"{language.names.english} in {path}",
-            "give one of them another code, or use them one at a time",
+            "keep the name that models were trained with as `in_prompts` in both, or give one of them another code",
         )
 
 

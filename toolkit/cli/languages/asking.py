@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.prompt import Prompt
 
 from toolkit.cli.console import err
-from toolkit.errors import LanguageError
+from toolkit.errors import CogsymError, LanguageError
 
 
 @dataclass
@@ -101,8 +101,9 @@ def ask_code() -> str:
     from toolkit.contributions.starting import first_fields, free_code
     from toolkit.languages.codes import find_codes
 
+    said = ""
     while True:
-        said = Prompt.ask("Which language? A name or a code", console=err)
+        said = said or Prompt.ask("Which language? A name or a code", console=err)
         found = find_codes(said)
         for number, (code, name) in enumerate(found, start=1):
             err.print(f"  [bold]{number}[/]  {code}  {escape(name)}")
@@ -110,6 +111,7 @@ def ask_code() -> str:
         chosen = Prompt.ask("Number, or another name to look for", console=err, default="1" if found else None)
         if chosen == "n":
             return free_code(Path())
+        said = "" if not chosen or chosen.isdecimal() else chosen
         if chosen and chosen.isdecimal() and 0 < int(chosen) <= len(found):
             code = found[int(chosen) - 1][0]
             try:
@@ -127,6 +129,25 @@ def ask_data() -> Path | None:
         if not said or Path(said).is_file():
             return Path(said) if said else None
         _complain(f"no file at {said}", "give its path, or press Enter")
+
+
+def ask_licence() -> str | None:
+    """The licence of a person's sentences, as the Hub spells it; None where nothing is said."""
+    from toolkit.languages.licences import LICENCES, nearest_licence
+
+    while True:
+        said = Prompt.ask("Their licence, as in cc-by-4.0 [dim](Enter: say nothing)[/]", console=err, default="",
+                          show_default=False)  # fmt: skip
+        if not said or said in LICENCES:
+            return said or None
+        near = nearest_licence(said)
+        _complain(f"'{said}' is no licence that the Hub knows", f"did you mean {near}?" if near else None)
+
+
+def ask_columns(error: CogsymError) -> str:
+    """Which column is which language, after a look at the file did not tell."""
+    _complain(error.message, None)
+    return Prompt.ask("Which column is which language, as ilo=COLUMN,eng=COLUMN", console=err)
 
 
 def fill_in(answers: Answers, asks: bool) -> dict[str, Any]:

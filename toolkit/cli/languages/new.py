@@ -53,7 +53,7 @@ def new(
 
     Example: cogsym languages new --code ilo --own-name Ilokano --data my.tsv --yes
     """
-    from toolkit.cli.languages.asking import Answers, ask_code, ask_data, fill_in
+    from toolkit.cli.languages.asking import Answers, ask_code, ask_data, ask_licence, fill_in
     from toolkit.contributions.starting import file_text, is_known, known_where, refuse_file, write_language
 
     asks = not yes and sys.stdin.isatty()
@@ -108,17 +108,26 @@ def new(
             soft_wrap=True,
         )
         return
-    options = {"other": other, "licence": licence, "origin": origin, "test_rows": test_rows, "base": base}
-    _make_recipe(data, code, to, columns, **options)
+    try:
+        licence = licence or (ask_licence() if asks else None)
+        options = {"other": other, "licence": licence, "origin": origin, "test_rows": test_rows, "base": base}
+        _make_recipe(data, code, to, columns, asks, **options)
+    except (KeyboardInterrupt, EOFError):
+        err.print(f"\nstopped; to go on: cogsym languages new --code {code} --data {escape(str(data))}", style="yellow")
+        raise typer.Exit(130) from None
 
 
-def _make_recipe(data: Path, code: str, folder: Path, columns: str | None, **options: Any) -> None:
+def _make_recipe(data: Path, code: str, folder: Path, columns: str | None, asks: bool, **options: Any) -> None:
     from toolkit.cli.adapt import read_columns
+    from toolkit.cli.languages.asking import ask_columns
     from toolkit.contributions.starter_recipe import write_starter
 
     try:
         starter = write_starter(data, code, folder, columns=read_columns(columns), **options)
     except CogsymError as error:
+        if asks and "--columns" in (error.hint or ""):
+            _make_recipe(data, code, folder, ask_columns(error), asks, **options)
+            return
         again = f"; then `cogsym languages new --code {code} --data {data}` goes on from here"
         raise type(error)(error.message, f"{error.hint or 'mend that'}{again}") from error
     split = starter.split
