@@ -52,7 +52,7 @@ def run_block(block: str, environment: dict[str, str]) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=900,
+        timeout=1200,
     )
     assert done.returncode == 0, f"{block}\n{done.stdout}"
     return done.stdout
@@ -60,6 +60,7 @@ def run_block(block: str, environment: dict[str, str]) -> str:
 
 def ask_the_page(block: str, environment: dict[str, str]) -> tuple[list[str], str]:
     """Start the page as the guide does, ask it what it translates and for one sentence, and end it by Ctrl-C."""
+    import httpx
     from gradio_client import Client
 
     page = subprocess.Popen(
@@ -71,18 +72,21 @@ def ask_the_page(block: str, environment: dict[str, str]) -> tuple[list[str], st
     )
     try:
         assert page.stdout is not None
-        told = page.stdout.readline()
+        told = next((line for line in page.stdout if "The page is at" in line), "nothing")
         address = re.search(r"http://127\.0\.0\.1:\d+", told)
         assert address, f"the guide promises an address, and the page said: {told}"
         client = Client(address.group(), verbose=False)
         directions = [f"{one['source']}>{one['target']}" for one in client.predict(api_name="/languages")]
+        shown = httpx.get(f"{address.group()}/config", timeout=60).text
         answer = client.predict("Where is the book?", "eng", "epo", "", api_name="/translate")
     finally:
         page.send_signal(signal.SIGINT)
         page.wait(timeout=60)
+    assert "Your Name" in shown, "the page thanks whoever is named in the language file"
     return directions, str(answer)
 
 
+@pytest.mark.timeout(1800)  # two minutes of one core; a busy machine takes its time
 def test_every_block_works_from_an_empty_folder_to_the_page(reader: dict[str, str]) -> None:
     said = {}
     for block in blocks():
