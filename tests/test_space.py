@@ -26,10 +26,11 @@ sys.path.insert(0, str(page_folder()))
 import comparison
 import facts
 import visits
-from catalogue import Catalogue, label, open_catalogue
+from catalogue import Catalogue, open_catalogue
 from examples import EXAMPLES
 from feedback import LIMIT_A_MINUTE, Entry, FeedbackStore
 from interface_texts import ENGLISH, INDONESIAN, INTERFACES, choose_interface, say
+from language_names import label
 from settings import Settings, read_settings
 
 EVIL = "<script>alert(1)</script> <img src=x onerror=alert(1)> {text} `x` | **b**"
@@ -146,7 +147,7 @@ def test_broken_deltas_are_left_out_with_a_reason_and_the_page_stays_up(
     assert [one.name for one in page.skipped] == ["damaged", "hostile", "foreign", "missing"]
     assert all(one.reason for one in page.skipped)
     assert page.translator.translate("sun.", "eng>jav") == "moon."
-    notes = facts.skipped_notes(page, "en")
+    notes = facts.notes(page, "en")
     assert notes.count('class="warning"') == 4
     assert str(tmp_path) not in notes
 

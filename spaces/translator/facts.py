@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
+from arrivals import reason
 from catalogue import Catalogue
 from comparison import comparison_tables
 from interface_texts import say
@@ -26,7 +27,7 @@ def direction_facts(catalogue: Catalogue, direction: Direction | None, interface
     record = _record(catalogue, direction, "adapted" if adaptation else BASE)
     rows = [(say(interface, "fact_model"), _model_name(adaptation, interface))]
     rows += _quality(catalogue, direction, adaptation, record, interface)
-    base = catalogue.translator.base_id
+    base = catalogue.base_id
     rows.append((say(interface, "fact_base"), _hub_link(base)))
     if adaptation:
         rows += _size(adaptation, interface)
@@ -43,17 +44,26 @@ def direction_facts(catalogue: Catalogue, direction: Direction | None, interface
     return f'<section class="facts" aria-label="{name}" {languages}>{warnings}<dl>{body}</dl></section>'
 
 
-def skipped_notes(catalogue: Catalogue, interface: str) -> str:
-    """One note for each delta that the page goes without."""
-    return "".join(
+def notes(catalogue: Catalogue, interface: str) -> str:
+    """How far the model is, where it is not there yet, and one note for each delta that the page goes without."""
+    return _model_note(catalogue, interface) + "".join(
         f'<p class="warning" role="status">{escape(say(interface, "skipped", name=one.name, reason=one.reason))}</p>'
         for one in catalogue.skipped
     )
 
 
+def _model_note(catalogue: Catalogue, interface: str) -> str:
+    if catalogue.state == "ready":
+        return ""
+    if catalogue.trouble is None:  # the page's script looks often while this is there
+        return f'<p class="loading" role="status" data-loading>{escape(say(interface, "loading"))}</p>'
+    words = say(interface, "not_loaded", reason=reason(catalogue.trouble))
+    return f'<p class="warning" role="alert">{escape(words)}</p>'
+
+
 def languages_table(catalogue: Catalogue, interface: str) -> str:
     """Every direction with its scores before and after."""
-    served = [(direction, catalogue.adaptation(direction)) for direction in catalogue.translator.directions]
+    served = [(direction, catalogue.adaptation(direction)) for direction in catalogue.directions]
     columns = ["direction", "before", "after", "sentences", "model", "size"]
     thanks = any(adaptation.language.contributors for _, adaptation in served if adaptation)
     if thanks:
@@ -75,16 +85,16 @@ def languages_table(catalogue: Catalogue, interface: str) -> str:
             cells.append(escape(", ".join(adaptation.language.contributors)) if adaptation else "")
         names = '<span aria-hidden="true">→</span>'.join(map(_language_name, (direction.source, direction.target)))
         rows.append(f'<tr><th scope="row">{names}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    notes = f"<p>{escape(say(interface, 'languages_intro'))}</p>"
+    intro = f"<p>{escape(say(interface, 'languages_intro'))}</p>"
     last = f"<p>{_code(escape(say(interface, 'add_yours')))}</p>"
     table = f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    return f'{notes}<div class="scroll" tabindex="0">{table}</div>{last}'
+    return f'{intro}<div class="scroll" tabindex="0">{table}</div>{last}'
 
 
 def what_changed(catalogue: Catalogue, interface: str) -> str:
     """For each delta, how far each part of each layer moved, and what that did to sentences of the test set."""
     parts = []
-    for adaptation in catalogue.translator.adaptations.values():
+    for adaptation in catalogue.adaptations.values():
         info, tables = _delta_info(adaptation), comparison_tables(adaptation, interface)
         if info:
             parts.append(change_map(info, adaptation.language.names.own, interface))
@@ -129,7 +139,7 @@ def change_map(info: DeltaInfo, language: str, interface: str) -> str:
 def _record(catalogue: Catalogue, direction: Direction, model: str) -> EvaluationRecord | None:
     """The evaluation of the base or of an adaptation in a direction, from the one that serves it where one does."""
     serving = catalogue.adaptation(direction)
-    for adaptation in [serving] if serving else catalogue.translator.adaptations.values():
+    for adaptation in [serving] if serving else catalogue.adaptations.values():
         for record in adaptation.evaluations:
             translated = record.kind == "translation" and record.direction == str(direction)
             if translated and record.model == model and record.score(METRIC):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from settings import Settings
 
 MAX_PER_OWNER = 100
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,12 @@ class Offer:
     def shown(self) -> str:
         """What visitors may read of it: never a path of this machine."""
         return self.place if self.revision and not Path(self.place).is_absolute() else Path(self.place).name
+
+    @property
+    def moves(self) -> bool:
+        """Whether what is on the Hub under this name may become another one: no commit pins it."""
+        here = Path(self.place).expanduser()
+        return not (here.exists() or here.is_absolute() or _COMMIT.fullmatch(self.revision or ""))
 
 
 def named_offers(settings: Settings) -> list[Offer]:
@@ -49,6 +57,18 @@ def hub_offers(owner: str, base_id: str) -> list[Offer]:
 
     found = newest_commits(owner, base=base_id, limit=MAX_PER_OWNER)
     return [Offer(repo_id, commit, commit) for repo_id, commit in found]
+
+
+def newest(offer: Offer) -> Offer:
+    """The same delta, pinned to the commit that it has on the Hub now.
+
+    Raises:
+        HubError: if the Hub cannot be asked, or does not know it.
+    """
+    from toolkit.hub import newest_commit
+
+    commit = newest_commit(offer.place, offer.revision)
+    return Offer(offer.place, commit, commit)
 
 
 def _offer(delta: str) -> Offer:

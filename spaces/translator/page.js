@@ -5,6 +5,7 @@
   const code = (id) => (field(id)?.value ?? "").split(" · ").pop();
   const linked = new URLSearchParams(location.search).has("q");
   let answered = false;
+  const NEWS_MS = 30_000, LOADING_MS = 2_000; // how often the page asks what is offered now
 
   const link = () => {
     const url = new URL(location.href);
@@ -109,6 +110,19 @@
     attributes: true,
     attributeFilter: ["disabled"],
   });
+
+  // Languages come and go, and the model comes, while the page is open. A tab that nobody looks at does not ask, so that
+  // a forgotten one keeps no machine awake; nor is a list changed under the hand of who chooses from it.
+  let asked = performance.now();
+  const askForNews = (after) => {
+    const choosing = document.activeElement?.matches("#choice input") || document.querySelector("[role='option']");
+    if (document.hidden || choosing || !document.documentElement.dataset.ready) return;
+    if (performance.now() - asked < after) return;
+    asked = performance.now();
+    find("news")?.click();
+  };
+  setInterval(() => askForNews(document.querySelector("[data-loading]") ? LOADING_MS : NEWS_MS), LOADING_MS);
+  for (const name of ["focus", "visibilitychange"]) addEventListener(name, () => askForNews(LOADING_MS), true);
 
   document.addEventListener("click", async (event) => {
     const other = event.target.closest?.(".alternative");

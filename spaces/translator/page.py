@@ -9,11 +9,12 @@ from typing import Any
 import facts
 import gradio as gr
 import visits
-from catalogue import Catalogue, label
+from catalogue import Catalogue
 from endpoints import add_endpoints
 from examples import examples
 from feedback import FeedbackStore, Opinion
 from interface_texts import INTERFACES, choose_interface, say
+from language_names import label
 from opinions import Opinions, Rated
 
 from toolkit.languages import Direction, Language, get_language
@@ -78,6 +79,9 @@ class _Page:
                     self.table = gr.HTML(facts.languages_table(catalogue, "en"), elem_classes="prose", padding=False)
                 with gr.Tab(self.text("tab_changes"), id="changes"):
                     self.changes = gr.HTML(facts.what_changed(catalogue, "en"), elem_classes="prose", padding=False)
+            # What the visitor's page shows is of this edition; the page's script presses the button to learn of another.
+            self.edition = gr.State(None)
+            self.news = gr.Button("", elem_id="news", visible="hidden")
             self._wire()
             add_endpoints(catalogue, MODEL_QUEUE)
         self.blocks.queue(max_size=MAX_WAITING)
@@ -155,7 +159,7 @@ class _Page:
             ]
         self._suggestion_box()
         self.facts = gr.HTML(facts.direction_facts(self.catalogue, first, "en"), elem_id="facts", padding=False)
-        self.notes = gr.HTML(facts.skipped_notes(self.catalogue, "en"), elem_id="notes", padding=False)
+        self.notes = gr.HTML(facts.notes(self.catalogue, "en"), elem_id="notes", padding=False)
 
     def _suggestion_box(self) -> None:
         asked = self.opinions.asked
@@ -176,6 +180,7 @@ class _Page:
             self._arrive,
             None,
             [
+                self.edition,
                 self.source,
                 self.target,
                 self.input,
@@ -188,6 +193,12 @@ class _Page:
             **QUIET,
         ).then(self._choose, choice, [self.target, *shown], **QUIET).then(
             None, None, None, js="() => window.cogsym.translateIfLinked()", api_visibility="private"
+        )
+        self.news.click(
+            self._renew,
+            [self.edition, *choice],
+            [self.edition, self.source, self.table, self.changes, self.notes, self.problem, self.target, *shown],
+            **QUIET,
         )
         self.source.input(self._choose, choice, [self.target, *shown], **QUIET)
         self.target.input(self._choose, choice, [self.target, *shown], **QUIET)
@@ -242,21 +253,55 @@ class _Page:
     def _arrive(self, request: gr.Request) -> list[Any]:
         """A visitor opens the page, perhaps by a link that names languages and text."""
         self.catalogue.look_soon()
-        interface, asked = _interface(request), request.query_params
+        interface, asked, edition = _interface(request), request.query_params, self.catalogue.edition
         linked = self.catalogue.served(asked.get("src"), asked.get("tgt"))
         direction = linked or self.catalogue.first_direction(reads=interface)
         source, target = (direction.source, direction.target) if direction else (None, None)
         text = asked.get("q")
         return [
+            edition,
             gr.update(choices=_choices(self.catalogue.sources()), value=source),
             gr.update(choices=_choices(self.catalogue.targets(source) if source else []), value=target),
             gr.update() if text is None else text[: 4 * visits.LIMIT_CHARACTERS],
             _head(interface),
             facts.languages_table(self.catalogue, interface),
             facts.what_changed(self.catalogue, interface),
-            facts.skipped_notes(self.catalogue, interface),
+            facts.notes(self.catalogue, interface),
             self.opinions.consent(interface),
         ]
+
+    def _renew(
+        self, shown: int | None, source: str | None, target: str | None, request: gr.Request
+    ) -> list[Any] | dict[str, Any]:
+        """What is offered now, to a page that has been open for a while; what is written and chosen there stays."""
+        self.catalogue.look_soon()
+        edition, interface = self.catalogue.edition, _interface(request)
+        if edition == shown:
+            return gr.skip()
+        direction = self.catalogue.served(source, target)
+        problem: Any = gr.skip()
+        if direction is None:
+            gone = next((code for code in (target, source) if code and not self._offered(code)), None)
+            if gone:
+                name = get_language(gone).names.own
+                problem = visits.problem_html(say(interface, "gone", language=name))
+            direction = self.catalogue.first_direction(reads=interface)
+        to, now = (direction.source, direction.target) if direction else (None, None)
+        chosen = self._choose(to, now, request)
+        if (to, now) == (source, target):  # examples and the direction of writing are right as they are
+            chosen = [*chosen[:2], *(gr.skip() for _ in chosen[2:])]
+        return [
+            edition,
+            gr.update(choices=_choices(self.catalogue.sources()), value=to),
+            facts.languages_table(self.catalogue, interface),
+            facts.what_changed(self.catalogue, interface),
+            facts.notes(self.catalogue, interface),
+            problem,
+            *chosen,
+        ]
+
+    def _offered(self, code: str) -> bool:
+        return any(code in (direction.source, direction.target) for direction in self.catalogue.directions)
 
     def _choose(self, source: str | None, target: str | None, request: gr.Request) -> list[Any]:
         """A language was chosen: offer what it can be translated to, its examples and its facts."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from itertools import islice
 
-from catalogue import Catalogue, without_folders
+from arrivals import reason, without_folders
+from catalogue import Catalogue
 from gradio import Error
 from interface_texts import say
 
@@ -66,7 +67,8 @@ class Running:
 
 
 def problem_with(catalogue: Catalogue, text: str, source: str | None, target: str | None, interface: str) -> str | None:
-    """Why this text cannot be translated, in the visitor's words; None where it can."""
+    """Why this text cannot be translated, in the visitor's words; None where it can, as far as is known before the model
+    is there, which alone can tell how long a sentence is to it."""
     direction = catalogue.served(source, target)
     if direction is None:
         if not source or not target:
@@ -76,6 +78,8 @@ def problem_with(catalogue: Catalogue, text: str, source: str | None, target: st
         return say(interface, "nothing")
     if len(text) > LIMIT_CHARACTERS:
         return say(interface, "too_many", count=f"{len(text):,}", limit=f"{LIMIT_CHARACTERS:,}")
+    if catalogue.state != "ready":
+        return None
     length = catalogue.translator.length(text, direction)
     if not length.fits:
         begin = length.longest[:50] + "…"
@@ -109,10 +113,19 @@ def translate(
     if problem:
         yield View("", "", "", problem_html(problem), False)
         return
-    direction = Direction(source, target)
-    model = catalogue.model(direction)
+    direction, model = Direction(source, target), BASE
     stop = running.start(visitor)
     try:
+        if catalogue.state != "ready":
+            yield View("", "", _status(say(interface, "loading_translate")), "", True)
+            if not catalogue.wait(stop):
+                yield View("", "", _status(say(interface, "stopped")), "", False)
+                return
+            problem = problem_with(catalogue, text, source, target, interface)
+            if problem:
+                yield View("", "", "", problem_html(problem), False)
+                return
+        model = catalogue.model(direction)
         yield from _views(catalogue, text, direction, model, compare, interface, stop)
     except Exception as error:
         yield View("", "", "", problem_html(_excuse(catalogue, model, error, interface)), False)
@@ -166,9 +179,11 @@ def _alternatives_html(one: Alternatives, target: str, interface: str) -> str:
 
 def _excuse(catalogue: Catalogue, model: str, error: Exception, interface: str) -> str:
     """What a visitor is told of a failure; the log gets the rest, and the page stays up."""
+    if error is catalogue.trouble:
+        return say(interface, "not_loaded", reason=reason(error))
     if isinstance(error, DeltaError):  # damaged since it was opened
         catalogue.leave_out(model, error)
-    if model != BASE and model not in catalogue.translator.adaptations:
+    if model != BASE and model not in catalogue.adaptations:
         return say(interface, "delta_failed")
     if isinstance(error, CogsymError):
         return without_folders(error.message)
