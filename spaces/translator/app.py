@@ -16,8 +16,8 @@ from gradio_import import import_gradio
 def make_page(settings: Any = None, device: Device | None = None, *, strict: bool = False) -> tuple[Any, Any]:
     """The page over what the settings name, the environment's settings unless given, and the catalogue behind it.
 
-    The model is loaded by the catalogue's `load_soon`, once the page answers. Only where cards are lent it is there when
-    this returns, because ZeroGPU packs what was made before the page is launched.
+    The model is loaded by the catalogue's `load_soon`, once the page answers. Only where cards are lent it is there
+    when this returns, because ZeroGPU packs what was made before the page is launched.
 
     Args:
         strict: stop at a delta that is named and cannot be served, as far as small files tell; else it is left out.

@@ -72,9 +72,8 @@ class Arrivals:
         try:
             offers = {offer.place: offer for offer in [*self.named(), *self._published(translator.base_id)]}
             for place, tried in list(self._tried.items()):
-                if place not in offers:
-                    self._forget(translator, place)
-                elif offers[place].state != tried.offer.state and self._at_hand(tried, offers[place]):
+                offer = offers.get(place)
+                if offer is None or (offer.state != tried.offer.state and self._at_hand(tried, offer)):
                     self._forget(translator, place)
             for place, offer in offers.items():
                 if place not in self._tried or self._tried[place].again:

@@ -79,7 +79,7 @@ class _Page:
                     self.table = gr.HTML(facts.languages_table(catalogue, "en"), elem_classes="prose", padding=False)
                 with gr.Tab(self.text("tab_changes"), id="changes"):
                     self.changes = gr.HTML(facts.what_changed(catalogue, "en"), elem_classes="prose", padding=False)
-            # What the visitor's page shows is of this edition; the page's script presses the button to learn of another.
+            # What a visitor's page shows is of this edition; its script presses the button to learn of another.
             self.edition = gr.State(None)
             self.news = gr.Button("", elem_id="news", visible="hidden")
             self._wire()

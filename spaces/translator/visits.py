@@ -67,8 +67,10 @@ class Running:
 
 
 def problem_with(catalogue: Catalogue, text: str, source: str | None, target: str | None, interface: str) -> str | None:
-    """Why this text cannot be translated, in the visitor's words; None where it can, as far as is known before the model
-    is there, which alone can tell how long a sentence is to it."""
+    """Why this text cannot be translated, in the visitor's words; None where it can.
+
+    Before the model is there, nobody can tell how long a sentence is to it.
+    """
     direction = catalogue.served(source, target)
     if direction is None:
         if not source or not target:
