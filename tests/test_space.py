@@ -147,7 +147,7 @@ def test_broken_deltas_are_left_out_with_a_reason_and_the_page_stays_up(
     assert [one.name for one in page.skipped] == ["damaged", "hostile", "foreign", "missing"]
     assert all(one.reason for one in page.skipped)
     assert page.translator.translate("sun.", "eng>jav") == "moon."
-    notes = facts.notes(page, "en")
+    notes = facts.skipped_notes(page, "en")
     assert notes.count('class="warning"') == 4
     assert str(tmp_path) not in notes
 
@@ -298,7 +298,10 @@ def test_the_change_map_shows_every_layer_and_the_still_middle_as_empty(catalogu
             ]
         ),
     )
-    shown = facts.change_map(info, EVIL, "en")
+    evil = get_language("jav").model_copy(
+        update={"names": Names(own="Jawa", english="Javanese").model_copy(update={"own": EVIL})}
+    )
+    shown = facts.change_map(info, evil, "en")
     assert re.findall(r"--heat:([\d.]+)\" title=\"up_proj", shown) == ["1.000", "0.000", "0.000", "0.500"]
     assert "lm_head" in shown
     assert "<script" not in shown

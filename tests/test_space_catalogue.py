@@ -113,7 +113,7 @@ def test_a_named_delta_that_vanishes_is_told_and_comes_back(
     catalogue.look()
     (skipped,) = catalogue.skipped
     assert skipped.name == "mine"
-    assert str(shelf) not in facts.notes(catalogue, "en")
+    assert str(shelf) not in facts.skipped_notes(catalogue, "en")
     (shelf / "elsewhere").rename(delta)
     catalogue.look()
     assert catalogue.skipped == ()
@@ -193,7 +193,7 @@ def test_hostile_folders_are_left_out_one_by_one(tiny_base: Path, tiny_deltas: d
     catalogue = open_over(tiny_base, folder=shelf)
     assert languages(catalogue) == ["sun"]
     assert {one.name for one in catalogue.skipped} == {*wrong, "endless"}
-    notes = facts.notes(catalogue, "en")
+    notes = facts.skipped_notes(catalogue, "en")
     assert "<script" not in notes
     assert "<img" not in notes
 

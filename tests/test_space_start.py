@@ -84,8 +84,8 @@ def test_all_that_is_offered_is_shown_before_anything_is_loaded(settings: Settin
     assert before.base_id == after.base_id
     assert facts.languages_table(before, "en") == facts.languages_table(after, "en")
     assert facts.what_changed(before, "en") == facts.what_changed(after, "en")
-    assert "The model is still loading" in facts.notes(before, "en")
-    assert facts.notes(after, "en") == ""
+    assert "The model is still loading" in facts.model_note(before, "en")
+    assert facts.model_note(after, "en") == ""
     assert before.edition != after.edition
 
 
@@ -196,7 +196,7 @@ def test_what_loading_fails_with_is_in_the_log_and_on_the_page(
         catalogue = failing(settings, monkeypatch, BaseModelError("base model /a/b/tiny cannot be loaded: cut"))
     assert "base model /a/b/tiny cannot be loaded: cut" in caplog.text
     assert "Traceback" not in caplog.text
-    note = facts.notes(catalogue, "en")
+    note = facts.model_note(catalogue, "en")
     assert 'role="alert"' in note
     assert "base model tiny cannot be loaded: cut" in note
     last = list(visits.translate(catalogue, visits.Running(), "me", "sun.", "eng", "jav", False, "en"))[-1]
@@ -211,8 +211,8 @@ def test_what_nobody_expected_is_in_the_log_with_its_traceback_and_tells_visitor
     with caplog.at_level(logging.ERROR):
         catalogue = failing(settings, monkeypatch, RuntimeError("secret detail"))
     assert "Traceback" in caplog.text
-    assert "secret" not in facts.notes(catalogue, "en")
-    assert "RuntimeError" in facts.notes(catalogue, "en")
+    assert "secret" not in facts.model_note(catalogue, "en")
+    assert "RuntimeError" in facts.model_note(catalogue, "en")
 
 
 def test_a_program_is_told_as_well(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,7 @@ def test_a_hub_that_was_away_is_asked_again_when_somebody_visits(
     catalogue.look_soon()
     assert catalogue.wait()
     assert catalogue.state == "ready"
-    assert facts.notes(catalogue, "en") == ""
+    assert facts.model_note(catalogue, "en") == ""
 
 
 def test_a_base_that_is_broken_is_not_loaded_again_and_again(

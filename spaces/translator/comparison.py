@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from interface_texts import say
+from language_names import own_name, written_in
 
 from toolkit.languages import Direction, get_language
 from toolkit.records import EvaluationRecord
@@ -58,14 +59,11 @@ def _table(adaptation: Adaptation, direction: Direction, interface: str) -> str:
     head = "".join(f'<th scope="col">{escape(say(interface, f"compared_{name}"))}</th>' for name, _ in columns)
     body = "".join(
         "<tr>"
-        + "".join(
-            f'<td lang="{escape(language.hub_code)}" dir="{language.direction}">{escape(getattr(row, name))}</td>'
-            for name, language in columns
-        )
+        + "".join(f"<td {written_in(language)}>{escape(getattr(row, name))}</td>" for name, language in columns)
         + "</tr>"
         for row in rows
     )
-    caption = escape(f"{source.names.own} → {target.names.own}")
+    caption = f"{own_name(source)} → {own_name(target)}"
     return (
         f'<div class="scroll" tabindex="0"><table class="scores compared"><caption>{caption}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -227,4 +228,11 @@ def choose_interface(accept_language: str | None) -> str:
 def say(interface: str, key: str, **values: object) -> str:
     """One text in an interface language, its fields filled."""
     text = INTERFACES.get(interface, ENGLISH)[key]
-    return _FIELD.sub(lambda field: str(values.get(field[1], field[0])), text)  # one pass: values may hold braces
+    # In one pass, because values may hold braces.
+    return _FIELD.sub(lambda field: _isolated(str(values.get(field[1], field[0]))), text)
+
+
+def _isolated(value: str) -> str:
+    """A value that runs from right to left, with marks that keep the punctuation around it where it belongs."""
+    runs_left = any(unicodedata.bidirectional(mark) in ("R", "AL") for mark in value)
+    return f"\u2068{value}\u2069" if runs_left else value

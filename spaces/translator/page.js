@@ -80,8 +80,13 @@
   // Each language in its own fonts, hyphenation and voice; the spell checker of the language is the browser's choice.
   const setLanguages = () => {
     const { sourceLang, targetLang } = document.querySelector(".facts[data-source-lang]")?.dataset ?? {};
-    for (const [pane, lang] of [["#source", sourceLang], ["#target-pane", targetLang], ["#suggestion", targetLang]]) {
-      for (const text of document.querySelectorAll(`${pane} textarea`)) {
+    const written = {
+      "#source textarea, #source-language input, .example": sourceLang,
+      "#target-pane textarea, #target-language input, #suggestion textarea": targetLang,
+      "html": document.querySelector("[data-interface]")?.dataset.interface,
+    };
+    for (const [places, lang] of Object.entries(written)) {
+      for (const text of document.querySelectorAll(places)) {
         if (lang && text.lang !== lang) text.lang = lang;
       }
     }

@@ -71,7 +71,7 @@ class _Page:
         self.text = gr.I18n(**INTERFACES)
         first = catalogue.first_direction()
         with gr.Blocks(title="CogSym translator", analytics_enabled=False, fill_width=True) as self.blocks:
-            self.head = gr.HTML(_head("en"), elem_id="head", padding=False)
+            self.head = gr.HTML(self._head("en"), elem_id="head", padding=False)
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab(self.text("tab_translate"), id="translate"):
                     self._translate_tab(first)
@@ -157,14 +157,14 @@ class _Page:
                 )
                 for n in range(EXAMPLE_BUTTONS)
             ]
-        self._suggestion_box()
+        self._suggestion_box(target)
         self.facts = gr.HTML(facts.direction_facts(self.catalogue, first, "en"), elem_id="facts", padding=False)
-        self.notes = gr.HTML(facts.notes(self.catalogue, "en"), elem_id="notes", padding=False)
+        self.notes = gr.HTML(facts.skipped_notes(self.catalogue, "en"), elem_id="notes", padding=False)
 
-    def _suggestion_box(self) -> None:
+    def _suggestion_box(self, target: str | None) -> None:
         asked = self.opinions.asked
         with gr.Accordion(self.text("suggest"), open=False, visible=asked, elem_id="suggest"):
-            self.suggestion = gr.Textbox(label=self.text("suggestion"), lines=2, elem_id="suggestion")
+            self.suggestion = gr.Textbox(label=self.text("suggestion"), lines=2, elem_id="suggestion", rtl=_rtl(target))
             self.consent = gr.HTML(self.opinions.consent("en"), elem_id="consent", padding=False)
             self.send = gr.Button(self.text("send"), size="sm", scale=0, elem_id="send")
         self.told = gr.HTML("", elem_id="told", padding=False)
@@ -175,7 +175,7 @@ class _Page:
 
     def _wire(self) -> None:
         choice = [self.source, self.target]
-        shown = [self.facts, *self.examples, self.output, self.base_output, self.input]
+        shown = [self.facts, *self.examples, self.output, self.base_output, self.suggestion, self.input]
         self.blocks.load(
             self._arrive,
             None,
@@ -197,7 +197,8 @@ class _Page:
         self.news.click(
             self._renew,
             [self.edition, *choice],
-            [self.edition, self.source, self.table, self.changes, self.notes, self.problem, self.target, *shown],
+            [self.edition, self.source, self.head, self.table, self.changes, self.notes, self.problem]
+            + [self.target, *shown],
             **QUIET,
         )
         self.source.input(self._choose, choice, [self.target, *shown], **QUIET)
@@ -263,10 +264,10 @@ class _Page:
             gr.update(choices=_choices(self.catalogue.sources()), value=source),
             gr.update(choices=_choices(self.catalogue.targets(source) if source else []), value=target),
             gr.update() if text is None else text[: 4 * visits.LIMIT_CHARACTERS],
-            _head(interface),
+            self._head(interface),
             facts.languages_table(self.catalogue, interface),
             facts.what_changed(self.catalogue, interface),
-            facts.notes(self.catalogue, interface),
+            facts.skipped_notes(self.catalogue, interface),
             self.opinions.consent(interface),
         ]
 
@@ -293,12 +294,21 @@ class _Page:
         return [
             edition,
             gr.update(choices=_choices(self.catalogue.sources()), value=to),
+            self._head(interface),
             facts.languages_table(self.catalogue, interface),
             facts.what_changed(self.catalogue, interface),
-            facts.notes(self.catalogue, interface),
+            facts.skipped_notes(self.catalogue, interface),
             problem,
             *chosen,
         ]
+
+    def _head(self, interface: str) -> str:
+        words = (
+            f'data-interface="{interface}" data-copied="{say(interface, "link_copied")}" '
+            f'data-queue="{say(interface, "queue")}"'
+        )
+        tagline = f"<p>{say(interface, 'tagline')}</p>"
+        return f"<h1 {words}>{say(interface, 'title')}</h1>{tagline}{facts.model_note(self.catalogue, interface)}"
 
     def _offered(self, code: str) -> bool:
         return any(code in (direction.source, direction.target) for direction in self.catalogue.directions)
@@ -319,8 +329,7 @@ class _Page:
             gr.update(choices=_choices(targets), value=target),
             facts.direction_facts(self.catalogue, served, _interface(request)),
             *buttons,
-            gr.update(rtl=_rtl(target)),
-            gr.update(rtl=_rtl(target)),
+            *[gr.update(rtl=_rtl(target))] * 3,
             gr.update(rtl=_rtl(source)),
         ]
 
@@ -406,11 +415,6 @@ def _icon(name: Any, elem_id: str, asked: bool) -> gr.Button:
 
 def _rtl(code: str | None) -> bool:
     return bool(code) and get_language(str(code)).direction == "rtl"
-
-
-def _head(interface: str) -> str:
-    words = f'data-copied="{say(interface, "link_copied")}" data-queue="{say(interface, "queue")}"'
-    return f"<h1 {words}>{say(interface, 'title')}</h1><p>{say(interface, 'tagline')}</p>"
 
 
 def _interface(request: gr.Request) -> str:

@@ -15,6 +15,7 @@ from arrivals import reason, without_folders
 from catalogue import Catalogue
 from gradio import Error
 from interface_texts import say
+from language_names import written_in
 
 from toolkit.errors import CogsymError, DeltaError
 from toolkit.languages import Direction, get_language
@@ -152,7 +153,7 @@ def alternatives(
     try:
         yield _status(say(interface, "working")), True
         for one in islice(catalogue.alternatives(text, direction, stop), ALTERNATIVE_SENTENCES):
-            found.append(_alternatives_html(one, target, interface))
+            found.append(_alternatives_html(one, source, target, interface))
             yield "".join(found), True
         note = "alternatives_some" if len(found) == ALTERNATIVE_SENTENCES else "alternatives_help"
         yield "".join([*found, f'<p class="quiet">{escape(say(interface, note, count=len(found)))}</p>']), False
@@ -163,17 +164,17 @@ def alternatives(
         running.finish(visitor, stop)
 
 
-def _alternatives_html(one: Alternatives, target: str, interface: str) -> str:
+def _alternatives_html(one: Alternatives, source: str, target: str, interface: str) -> str:
     """One sentence with its translations; a click on one copies it."""
     language = get_language(target)
-    attributes = f'lang="{escape(language.hub_code)}" dir="{language.direction}"'
     rows = "".join(
-        f'<li><button type="button" class="alternative" {attributes}>{escape(other.text)}</button>'
+        f'<li><button type="button" class="alternative" {written_in(language)}>{escape(other.text)}</button>'
         f'<span class="certainty" title="{escape(say(interface, "certainty_help"))}">{other.certainty:.0%}</span></li>'
         for other in one.found
     )
     return (
-        f'<div class="alternatives"><p class="quiet">{escape(one.sentence)}</p><ol>{rows}</ol></div>'
+        f'<div class="alternatives"><p class="quiet" {written_in(get_language(source))}>{escape(one.sentence)}</p>'
+        f'<ol dir="{language.direction}">{rows}</ol></div>'
         if one.found
         else f'<p class="quiet">{escape(say(interface, "alternatives_none", sentence=one.sentence[:60]))}</p>'
     )
