@@ -97,13 +97,15 @@ def languages_table(catalogue: Catalogue, interface: str) -> str:
 
 def what_changed(catalogue: Catalogue, interface: str) -> str:
     """For each delta, how far each part of each layer moved, and what that did to sentences of the test set."""
-    parts = []
+    parts: list[str] = []
     for adaptation in catalogue.adaptations.values():
         info, tables = _delta_info(adaptation), comparison_tables(adaptation, interface)
-        if info:
-            parts.append(change_map(info, adaptation.language, interface))
+        shown = change_map(info, adaptation.language, interface) if info else ""
         if tables:
-            parts.append(f"<p>{escape(say(interface, 'compared_intro'))}</p>{tables}")
+            shown += f"<p>{escape(say(interface, 'compared_intro'))}</p>{tables}"
+        if shown:
+            name = f"<summary><h3>{own_name(adaptation.language)}</h3></summary>"
+            parts.append(f'<details class="changed"{"" if parts else " open"}>{name}{shown}</details>')
     return "".join(parts) or f"<p>{escape(say(interface, 'changes_none'))}</p>"
 
 
@@ -135,10 +137,7 @@ def change_map(info: DeltaInfo, language: Language, interface: str) -> str:
     grid = f'<table class="heat"><thead><tr><th>{escape(layer)}</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
     caption = escape(say(interface, "part_outer"))
     rest = f'<table class="heat"><caption>{caption}</caption><tbody>{loose}</tbody></table>'
-    return (
-        f"<h3>{own_name(language)}</h3><p>{intro}</p>"
-        f'<div class="scroll" tabindex="0">{grid}{rest if loose else ""}</div>'
-    )
+    return f'<p>{intro}</p><div class="scroll" tabindex="0">{grid}{rest if loose else ""}</div>'
 
 
 def _record(catalogue: Catalogue, direction: Direction, model: str) -> EvaluationRecord | None:

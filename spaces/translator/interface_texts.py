@@ -97,8 +97,9 @@ ENGLISH = {
     "common, 100 the same text.",
     "add_yours": "Is your language missing? It takes sentences with their translation, one file that describes the "
     "language, and `cogsym train`.",
-    "changes_intro": "How far each part of the model moved when it learned {language}. Dark is much, white is not at "
-    "all: the adaptation trains the outermost layers and leaves the middle as it was.",
+    "changes_intro": "How far each part of the model moved when it learned {language}. The stronger the colour, the "
+    "further; where there is none, nothing changed: the adaptation trains the outermost layers and leaves the middle "
+    "as it was.",
     "changes_none": "There is no record of what changed.",
     "compared_intro": "What that does: the first sentences of the test set, as the model translated them before and "
     "after.",
@@ -201,8 +202,9 @@ INDONESIAN = {
     "berarti teks yang sama.",
     "add_yours": "Bahasa Anda belum ada? Yang diperlukan: kalimat beserta terjemahannya, satu berkas yang "
     "menjelaskan bahasanya, dan `cogsym train`.",
-    "changes_intro": "Seberapa jauh tiap bagian model bergeser ketika belajar {language}. Gelap berarti banyak, putih "
-    "berarti tidak sama sekali: adaptasi melatih lapisan terluar dan membiarkan bagian tengah seperti semula.",
+    "changes_intro": "Seberapa jauh tiap bagian model bergeser ketika belajar {language}. Makin kuat warnanya, makin "
+    "jauh; yang tidak berwarna tidak berubah sama sekali: adaptasi melatih lapisan terluar dan membiarkan bagian "
+    "tengah seperti semula.",
     "changes_none": "Tidak ada catatan tentang yang berubah.",
     "compared_intro": "Akibatnya: kalimat-kalimat pertama dari set uji, diterjemahkan model sebelum dan sesudahnya.",
     "compared_source": "Teks",

@@ -197,8 +197,17 @@ class _Page:
         self.news.click(
             self._renew,
             [self.edition, *choice],
-            [self.edition, self.source, self.head, self.table, self.changes, self.notes, self.problem]
-            + [self.target, *shown],
+            [
+                self.edition,
+                self.source,
+                self.head,
+                self.table,
+                self.changes,
+                self.notes,
+                self.problem,
+                self.target,
+                *shown,
+            ],
             **QUIET,
         )
         self.source.input(self._choose, choice, [self.target, *shown], **QUIET)
