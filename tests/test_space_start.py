@@ -321,6 +321,24 @@ def test_a_space_comes_up_without_asking_the_hub(hub: HubServer, tiny_base: Path
     assert facts.what_changed(catalogue, "en")
 
 
+def test_what_was_downloaded_before_is_shown_without_asking_the_hub(
+    hub: HubServer, tiny_base: Path, tiny_deltas: dict[str, Path]
+) -> None:
+    files = {path.name: path.read_bytes() for path in tiny_deltas["jav"].iterdir() if path.is_file()}
+    hub.store.add_files("org/javanese", files)
+    settings = Settings(base=str(tiny_base), deltas=("org/javanese",))
+    open_catalogue(settings)
+    hub.faults.from_request(0, Refuse())
+    asked = len(hub.faults.requests)
+    assert foresee(settings).served("eng", "jav")
+    assert len(hub.faults.requests) == asked
+    again = open_catalogue(settings)
+    assert again.translator.translate("sun.", "eng>jav") == "moon."
+    hub.faults.clear()
+    again.look()
+    assert len(hub.faults.requests) == 1, "the same commit is not read again"
+
+
 def test_where_cards_are_lent_the_model_is_there_before_the_page(
     tiny_base: Path, tiny_deltas: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

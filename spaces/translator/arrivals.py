@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offers import Offer, folder_offers, hub_offers, named_offers, newest
 from settings import Settings
 
 from toolkit.errors import CogsymError, HubError
 from toolkit.pretrained import resolve_delta
+from toolkit.routing import Adaptation
 from toolkit.translator import Translator
 
 log = logging.getLogger("cogsym.page")
@@ -42,7 +43,6 @@ class Arrivals:
         self._settings = settings
         self._tried: dict[str, _Tried] = {}
         self._from_hub: dict[str, list[Offer]] = {}
-        self._newest: dict[Offer, Offer] = {}
         self._unasked: dict[str, str] = {}  # owner -> why the Hub could not be asked
         self._looking, self._leaving = threading.Lock(), threading.Lock()
 
@@ -58,8 +58,8 @@ class Arrivals:
         return self._looking.locked()
 
     def named(self) -> list[Offer]:
-        """The deltas that are named, or in the folder; those on the Hub at their newest commit, as far as it tells."""
-        return [*map(self._newest_of, named_offers(self._settings)), *folder_offers(self._settings.folder)]
+        """The deltas that are named, or in the folder; of those on the Hub the newest commit, as far as it tells."""
+        return [*map(_newest, named_offers(self._settings)), *folder_offers(self._settings.folder)]
 
     def look(self, translator: Translator) -> bool:
         """Serve what is there now: new deltas come, changed ones are read again, those that are gone go.
@@ -73,7 +73,7 @@ class Arrivals:
             offers = {offer.place: offer for offer in [*self.named(), *self._published(translator.base_id)]}
             for place, tried in list(self._tried.items()):
                 offer = offers.get(place)
-                if offer is None or (offer.state != tried.offer.state and self._at_hand(tried, offer)):
+                if offer is None or (_another(tried.offer, offer) and _at_hand(tried, offer)):
                     self._forget(translator, place)
             for place, offer in offers.items():
                 if place not in self._tried or self._tried[place].again:
@@ -93,22 +93,13 @@ class Arrivals:
                     tried.name, tried.reason = None, without_folders(error.message)
             translator.remove(name)
 
-    def adopt(self, offer: Offer, name: str) -> None:
+    def adopt(self, offer: Offer, adaptation: Adaptation) -> None:
         """Note that an adaptation came with the translator."""
-        self._tried[offer.place] = _Tried(offer, name)
+        self._tried[offer.place] = _served(offer, adaptation)
 
     def refuse(self, offer: Offer, error: Exception) -> None:
         """Note that an offer cannot be used, and why."""
         self._tried[offer.place] = _refused(offer, error)
-
-    def _newest_of(self, offer: Offer) -> Offer:
-        if not offer.moves:
-            return offer
-        try:
-            self._newest[offer] = newest(offer)
-        except HubError as error:  # what was found before stays
-            log.info("cannot look for a newer %s: %s", offer.shown, error)
-        return self._newest.get(offer, offer)
 
     def _published(self, base_id: str) -> list[Offer]:
         offers: list[Offer] = []
@@ -120,19 +111,6 @@ class Arrivals:
                 self._unasked[owner] = error.message
             offers += self._from_hub.get(owner, [])
         return offers
-
-    def _at_hand(self, tried: _Tried, offer: Offer) -> bool:
-        """Whether what takes the place of a delta is on this machine now; the language is served until then."""
-        if tried.name is None or not offer.revision:
-            return True
-        try:
-            resolve_delta(offer.place, offer.revision)
-        except HubError as error:  # tried again at the next look
-            log.warning("%s stays as it was: %s", offer.shown, error)
-            return False
-        except CogsymError:  # it is here, and why it cannot be served is told when it is tried
-            return True
-        return True
 
     def _forget(self, translator: Translator, place: str) -> None:
         with self._leaving:
@@ -147,11 +125,45 @@ def without_folders(message: str) -> str:
     return re.sub(r"(?:~|\.{1,2})?(?:/[^\s/'\":]+)+/(?=[^\s/])", "", message)
 
 
+def _newest(offer: Offer) -> Offer:
+    if not offer.moves:
+        return offer
+    try:
+        return newest(offer)
+    except HubError as error:  # what is served stays
+        log.info("cannot look for a newer %s: %s", offer.shown, error)
+        return offer
+
+
+def _another(before: Offer, now: Offer) -> bool:
+    return bool(now.state) and now.state != before.state
+
+
+def _at_hand(tried: _Tried, offer: Offer) -> bool:
+    """Whether what takes the place of a delta is on this machine now; the language is served until then."""
+    if tried.name is None or not offer.on_hub:
+        return True
+    try:
+        run = resolve_delta(offer.place, offer.revision)
+    except HubError as error:  # tried again at the next look
+        log.warning("%s stays as it was: %s", offer.shown, error)
+        return False
+    except CogsymError:  # it is here, and why it cannot be served is told when it is tried
+        return True
+    return not offer.moves or run.root.name == offer.state  # else the Hub was away, and the cache gave the old one
+
+
 def _try(translator: Translator, offer: Offer) -> _Tried:
     try:
-        return _Tried(offer, translator.add(offer.place, revision=offer.revision).name)
+        return _served(offer, translator.add(offer.place, revision=offer.revision))
     except Exception as error:
         return _refused(offer, error)
+
+
+def _served(offer: Offer, adaptation: Adaptation) -> _Tried:
+    # The cache calls a snapshot's folder by its commit, which may be older than what the Hub has.
+    state = adaptation.run.root.name if offer.moves else offer.state
+    return _Tried(replace(offer, state=state), adaptation.name)
 
 
 def reason(error: Exception) -> str:

@@ -97,7 +97,7 @@ class Catalogue:
         for offer in [] if settings.base else self._arrivals.named():  # the first that can be used names the base
             try:
                 translator = Translator.from_pretrained(offer.place, revision=offer.revision, device=place)
-                self._arrivals.adopt(offer, next(iter(translator.adaptations)))
+                self._arrivals.adopt(offer, next(iter(translator.adaptations.values())))
                 break
             except Exception as error:
                 refused[offer] = error

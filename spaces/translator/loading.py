@@ -53,7 +53,8 @@ class Loading(Generic[Made]):
                     return None
                 self._changed.wait(LOOK_SECONDS)
             if self.error is not None:
-                raise self.error
+                # Each time it is raised it would gather the frames of who waits, and with them what they wrote.
+                raise self.error.with_traceback(None)
             return self.value
 
     def _begin(self) -> bool:

@@ -120,14 +120,14 @@
   // a forgotten one keeps no machine awake; nor is a list changed under the hand of who chooses from it.
   let asked = performance.now();
   const askForNews = (after) => {
-    const choosing = document.activeElement?.matches("#choice input") || document.querySelector("[role='option']");
+    const choosing = document.querySelector("#choice [aria-expanded='true'], [role='option']");
     if (document.hidden || choosing || !document.documentElement.dataset.ready) return;
     if (performance.now() - asked < after) return;
     asked = performance.now();
     find("news")?.click();
   };
   setInterval(() => askForNews(document.querySelector("[data-loading]") ? LOADING_MS : NEWS_MS), LOADING_MS);
-  for (const name of ["focus", "visibilitychange"]) addEventListener(name, () => askForNews(LOADING_MS), true);
+  for (const name of ["focus", "visibilitychange"]) addEventListener(name, () => askForNews(LOADING_MS));
 
   document.addEventListener("click", async (event) => {
     const other = event.target.closest?.(".alternative");
