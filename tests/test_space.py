@@ -17,7 +17,7 @@ from conftest import WORDS, Outcome
 
 from toolkit.cli.space import page_folder
 from toolkit.errors import BaseModelError
-from toolkit.languages import Direction, Names, get_language
+from toolkit.languages import Direction, Names, all_languages, get_language
 from toolkit.records import DeltaInfo, EvaluationRecord, Score, TensorChange
 from toolkit.run_folder import RunFolder
 
@@ -26,10 +26,11 @@ sys.path.insert(0, str(page_folder()))
 import comparison
 import facts
 import visits
-from catalogue import Catalogue, label, open_catalogue
+from catalogue import Catalogue, open_catalogue
 from examples import EXAMPLES
 from feedback import LIMIT_A_MINUTE, Entry, FeedbackStore
 from interface_texts import ENGLISH, INDONESIAN, INTERFACES, choose_interface, say
+from language_names import label, tag
 from settings import Settings, read_settings
 
 EVIL = "<script>alert(1)</script> <img src=x onerror=alert(1)> {text} `x` | **b**"
@@ -109,6 +110,42 @@ def test_languages_are_found_by_own_name_english_name_and_code() -> None:
         }
     )
     assert label(accented) == "Türkçe · Turkish · İstanbul Türkçesi · Turkce · Istanbul Turkcesi · tur"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("jav", "jv"), ("eng", "en"), ("cmn", "zh-Hans"), ("npi", "ne-Deva"), ("ban", "ban")]
+)
+def test_text_says_its_script_where_that_is_not_latin(code: str, expected: str) -> None:
+    assert tag(get_language(code)) == expected
+
+
+def test_a_language_without_a_code_of_its_own_has_a_page_too(
+    tiny_base: Path, tiny_deltas: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = get_language("jav").model_copy(update={"code": "qaa", "iso639_1": None})
+    monkeypatch.setitem(all_languages(), "qaa", local)
+    run = Path(shutil.copytree(tiny_deltas["jav"], tmp_path / "qaa"))
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(
+        json.dumps({**config, "language": "qaa", "directions": ["eng>qaa", "qaa>eng"]}), encoding="utf-8"
+    )
+    page = open_catalogue(Settings(base=str(tiny_base), deltas=(str(run),)))
+    assert 'data-target-lang="qaa"' in facts.direction_facts(page, Direction("eng", "qaa"), "en")
+
+
+def test_every_script_of_the_registry_has_fonts_named_for_it() -> None:
+    styles = (page_folder() / "page.css").read_text(encoding="utf-8")
+    scripts = {language.script for language in all_languages().values()} - {"Latn"}
+    assert scripts
+    for script in scripts:
+        assert re.search(rf'\[lang\$="-{script}"\][^{{}}]*{{[^}}]*--script:', styles), (
+            f"page.css names no font for {script}"
+        )
+
+
+def test_values_that_run_from_the_right_keep_their_punctuation() -> None:
+    assert "“\u2068كتاب…\u2069”" in say("en", "too_long", count=3, limit=2, sentence="كتاب…")
+    assert say("en", "by_delta", language="Basa Jawa") == "Basa Jawa adaptation"
 
 
 def test_examples_fit_one_sentence_prompts_and_known_languages() -> None:
@@ -297,7 +334,10 @@ def test_the_change_map_shows_every_layer_and_the_still_middle_as_empty(catalogu
             ]
         ),
     )
-    shown = facts.change_map(info, EVIL, "en")
+    evil = get_language("jav").model_copy(
+        update={"names": Names(own="Jawa", english="Javanese").model_copy(update={"own": EVIL})}
+    )
+    shown = facts.change_map(info, evil, "en")
     assert re.findall(r"--heat:([\d.]+)\" title=\"up_proj", shown) == ["1.000", "0.000", "0.000", "0.500"]
     assert "lm_head" in shown
     assert "<script" not in shown

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from conftest import Outcome
 from hub_server import HubServer, Refuse
-from space_pages import Catalogue, open_over
+from settings import Settings
+from space_pages import Catalogue, open_catalogue, open_over
 
 from toolkit.cli.space import page_folder
 from toolkit.languages import Direction
@@ -284,6 +285,68 @@ def test_a_download_that_fails_is_tried_again(hub: HubServer, published: Callabl
     hub.faults.clear()
     catalogue.look()
     assert languages(catalogue) == ["jav"]
+
+
+def newest(hub: HubServer, repo_id: str) -> str:
+    return hub.store.repositories[repo_id].main().oid
+
+
+def test_a_named_delta_follows_its_newest_commit_and_a_pinned_one_stays(
+    hub: HubServer, published: Callable[..., None], tiny_base: Path
+) -> None:
+    published("jav", "org/moving")
+    published("jav", "org/pinned")
+    settings = {"base": str(tiny_base), "refresh_seconds": 0}
+    moving = open_catalogue(Settings(deltas=("org/moving",), **settings))
+    pinned = open_catalogue(Settings(deltas=(f"org/pinned@{newest(hub, 'org/pinned')}",), **settings))
+    branch = open_catalogue(Settings(deltas=("org/moving@main",), **settings))
+    assert languages(moving) == languages(pinned) == languages(branch) == ["jav"]
+    before = len(hub.faults.requests)
+    moving.look()
+    assert len(hub.faults.requests) == before + 1, "one question, nothing downloaded"
+    pinned.look()
+    assert len(hub.faults.requests) == before + 1, "a commit never changes"
+    for repo_id in ("org/moving", "org/pinned"):
+        published("sun", repo_id)
+    for catalogue in (moving, pinned, branch):
+        catalogue.look()
+    assert languages(moving) == languages(branch) == ["sun"]
+    assert languages(pinned) == ["jav"]
+    assert last_view(moving, "sun.", "sun").translation == "river."
+
+
+def test_a_named_delta_stays_while_the_hub_is_away_or_its_newer_one_cannot_be_had(
+    hub: HubServer, published: Callable[..., None], tiny_base: Path
+) -> None:
+    published("jav", "org/moving")
+    catalogue = open_over(tiny_base, Path("org/moving"))
+    hub.faults.from_request(0, Refuse())
+    catalogue.look()
+    assert languages(catalogue) == ["jav"]
+    assert catalogue.skipped == ()
+    hub.faults.clear()
+    published("sun", "org/moving")
+    hub.faults.rule = lambda request: Refuse() if "resolve" in request.path else None
+    catalogue.look()
+    assert languages(catalogue) == ["jav"]
+    assert last_view(catalogue, "sun.", "jav").translation == "moon."
+    hub.faults.clear()
+    catalogue.look()
+    assert languages(catalogue) == ["sun"]
+
+
+def test_a_named_delta_that_the_hub_cannot_give_at_first_comes_later(
+    hub: HubServer, published: Callable[..., None], tiny_base: Path
+) -> None:
+    published("jav", "org/moving")
+    hub.faults.from_request(0, Refuse())
+    catalogue = open_over(tiny_base, Path("org/moving"))
+    assert languages(catalogue) == []
+    assert len(catalogue.skipped) == 1
+    hub.faults.clear()
+    catalogue.look()
+    assert languages(catalogue) == ["jav"]
+    assert catalogue.skipped == ()
 
 
 # Which records count

@@ -88,15 +88,12 @@ def visit(catalogue: Catalogue, text: str, **options: Any) -> list[visits.View]:
     return list(visits.translate(catalogue, running, "me", text, "eng", "jav", compare, "en"))
 
 
-def test_where_to_compute_is_decided_by_what_is_there(monkeypatch: pytest.MonkeyPatch, spaces: FakeSpaces) -> None:
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert find_device({}).kind == "cpu"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert find_device({}) == Device("gpu")
+def test_where_to_compute_is_decided_by_what_is_there_and_without_torch(spaces: FakeSpaces) -> None:
+    assert find_device({}) == find_device({"SPACES_ZERO_GPU": "false"}) == Device("own")
     assert find_device({"SPACES_ZERO_GPU": "true"}).kind == "zerogpu"
-    assert find_device({"SPACES_ZERO_GPU": "false"}).kind == "gpu"
+    code = "import sys, device; assert device.find_device({}).kind == 'own'; assert 'torch' not in sys.modules"
+    environment = {**os.environ, "PYTHONPATH": str(page_folder())}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
 
 
 def test_a_folder_named_spaces_is_not_taken_for_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +172,7 @@ def test_the_duration_grows_with_the_text_and_has_an_end(sentences: int, tokens:
 
 
 def test_a_card_of_its_own_is_asked_for_nothing(tiny_base: Path, tiny_deltas: dict[str, Path]) -> None:
-    opened = open_catalogue(Settings(base=str(tiny_base), deltas=(str(tiny_deltas["jav"]),)), Device("cpu"))
+    opened = open_catalogue(Settings(base=str(tiny_base), deltas=(str(tiny_deltas["jav"]),)), Device("own"))
     assert opened.device.gpu is None
     (last,) = list(opened.stream("sun.", Direction("eng", "jav"), "jav", threading.Event()))[-1:]
     assert last.text == "moon."

@@ -48,7 +48,7 @@ def resolve_base(id_or_path: str | os.PathLike[str], revision: str | None = None
     path = Path(name).expanduser()
     if path.is_dir():
         return path
-    if isinstance(id_or_path, str) and _is_hub_id(name):
+    if isinstance(id_or_path, str) and is_hub_id(name):
         from toolkit import hub
 
         return hub.fetch_base(name, revision=revision, **download)
@@ -64,7 +64,7 @@ def resolve_config(id_or_path: str | os.PathLike[str], revision: str | None = No
     known = known_config(os.fspath(id_or_path))
     if known is not None:
         return known
-    if isinstance(id_or_path, str) and _is_hub_id(id_or_path) and not Path(id_or_path).is_dir():
+    if isinstance(id_or_path, str) and is_hub_id(id_or_path) and not Path(id_or_path).is_dir():
         from toolkit import hub
 
         return hub.fetch_config(id_or_path, revision=revision)
@@ -85,7 +85,7 @@ def resolve_delta(
     if path.is_file() and path.suffix == ".safetensors":
         path = path.parent
     if not path.is_dir():
-        if not (isinstance(id_or_path, str) and _is_hub_id(name)):
+        if not (isinstance(id_or_path, str) and is_hub_id(name)):
             raise DeltaError(
                 f"no delta at '{name}'", "give the folder of a run, or a Hub id like org/llama-2-7b-cogsym-jav"
             )
@@ -113,7 +113,7 @@ def base_of(run: RunFolder, **download: Unpack[Download]) -> Path:
         BaseModelError: if the base was a folder that is not on this machine.
     """
     info = run.read_config().base
-    if info.id == POCKET or _is_hub_id(info.id):  # never a path: a config may come from a stranger
+    if info.id == POCKET or is_hub_id(info.id):  # never a path: a config may come from a stranger
         return resolve_base(info.id, info.revision, **download)
     if run.recipe.is_file():
         from toolkit.recipe import read_recipe
@@ -234,7 +234,8 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _is_hub_id(name: str) -> bool:
+def is_hub_id(name: str) -> bool:
+    """Whether this is `org/name`, as repositories on the Hub are called; nobody is asked whether it is there."""
     return _HUB_ID.fullmatch(name) is not None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -56,6 +56,15 @@ def read_adaptation(name: str, run: RunFolder) -> Adaptation:
     for direction in adaptation.directions:
         get_language(direction.source), get_language(direction.target)
     return adaptation
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """This name, or this name with the first number that makes it one's own."""
+    name, number = wanted, 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}-{number}"
+    return name
 
 
 def routes(adaptations: Mapping[str, Adaptation], known: Iterable[str]) -> dict[Direction, tuple[str, ...]]:

@@ -20,7 +20,7 @@ from toolkit.passage import Length, Partial, Passage, Reader, in_batches, quote
 from toolkit.pretrained import POCKET, Download, base_of, load_base, resolve_base, resolve_delta
 from toolkit.prompts import ALPACA, LINES, Template
 from toolkit.records import DeltaConfig
-from toolkit.routing import BASE, Adaptation, read_adaptation, require_route, routes
+from toolkit.routing import BASE, Adaptation, free_name, read_adaptation, require_route, routes
 
 if TYPE_CHECKING:
     import torch
@@ -92,15 +92,14 @@ class Translator:
         wanted = [deltas] if isinstance(deltas, (str, os.PathLike)) else list(deltas)
         runs = [resolve_delta(delta, revision, **download) for delta in wanted]
         if base is not None:
-            folder = resolve_base(base, base_revision, **download)
-            base_id = os.fspath(base) if not Path(base).is_dir() else Path(base).resolve().name
+            folder, base_id = resolve_base(base, base_revision, **download), base_name(base)
         elif runs:
             folder, base_id = base_of(runs[0], **download), runs[0].read_config().base.id
         else:
-            folder, base_id = resolve_base(POCKET), POCKET
+            folder, base_id = resolve_base(POCKET), base_name(None)
         model, tokenizer = load_base(folder, device=device, dtype=dtype)
-        known = ("eng", "ind") if base_id == POCKET else ()
-        translator = cls(model, tokenizer, LanguageSwitcher(model, folder), base_id=base_id, known=known)
+        switcher = LanguageSwitcher(model, folder)
+        translator = cls(model, tokenizer, switcher, base_id=base_id, known=known_languages(base_id))
         for run in runs:
             translator.add(run.root)
         return translator
@@ -131,7 +130,7 @@ class Translator:
             CogsymError: if the delta is damaged, was made for another base, or names an unknown language.
         """
         run = resolve_delta(id_or_path, revision, **download)
-        adaptation = read_adaptation(name or self._free_name(run.read_config().language), run)
+        adaptation = read_adaptation(name or free_name(run.read_config().language, self._adaptations), run)
         self._switcher.add(
             adaptation.name, run.root / adaptation.config.delta_file, resident=self._has_room(adaptation.config)
         )
@@ -330,12 +329,17 @@ class Translator:
         wanted = sum(one.selection.trained_weights for one in configs) * self.model.dtype.itemsize
         return total is not None and wanted <= _RESIDENT_SHARE * total
 
-    def _free_name(self, wanted: str) -> str:
-        name, number = wanted, 1
-        while name in self._adaptations:
-            number += 1
-            name = f"{wanted}-{number}"
-        return name
+
+def base_name(base: str | os.PathLike[str] | None) -> str:
+    """What a translator calls the base that it was given; the pocket where it was given none."""
+    if base is None:
+        return POCKET
+    return Path(base).resolve().name if Path(base).is_dir() else os.fspath(base)
+
+
+def known_languages(base_id: str) -> tuple[str, ...]:
+    """ISO 639-3 codes of the languages that a base knows without any delta, as far as that is known."""
+    return ("eng", "ind") if base_id == POCKET else ()
 
 
 def _latest(steps: SimpleQueue[_Step | BaseException | None]) -> _Step | BaseException | None:

@@ -10,21 +10,33 @@ import sys
 from typing import Any
 
 from device import Device, find_device
+from gradio_import import import_gradio
 
 
-def make_page(settings: Any = None, device: Device | None = None) -> Any:
-    """The page over the models that the settings name; the environment's settings unless given.
+def make_page(settings: Any = None, device: Device | None = None, *, strict: bool = False) -> tuple[Any, Any]:
+    """The page over what the settings name, the environment's settings unless given, and the catalogue behind it.
+
+    The model is loaded by the catalogue's `load_soon`, once the page answers. Only where cards are lent it is there
+    when this returns, because ZeroGPU packs what was made before the page is launched.
+
+    Args:
+        strict: stop at a delta that is named and cannot be served, as far as small files tell; else it is left out.
 
     Raises:
         CogsymError: if there is no base to serve.
     """
-    from catalogue import open_catalogue
+    from catalogue import foresee
     from feedback import open_feedback
-    from page import build_page
     from settings import read_settings
 
     settings = settings or read_settings()
-    return build_page(open_catalogue(settings, device), open_feedback(settings))
+    catalogue = foresee(settings, device, strict=strict)
+    if catalogue.device.kind == "zerogpu":
+        catalogue.load()
+    import_gradio()
+    from page import build_page
+
+    return build_page(catalogue, open_feedback(settings)), catalogue
 
 
 def main() -> None:
@@ -34,14 +46,17 @@ def main() -> None:
     from toolkit.errors import CogsymError
 
     try:
-        page = make_page(device=device)
+        page, catalogue = make_page(device=device)
     except CogsymError as error:
         sys.exit(f"error: {error.message}\nhint: {error.hint}")
     from page import launch_options
 
     # A Space is told to stop by SIGTERM; what visitors told in the last minutes is sent on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    page.launch(mcp_server=importlib.util.find_spec("mcp") is not None, **launch_options())
+    mcp = importlib.util.find_spec("mcp") is not None
+    page.launch(mcp_server=mcp, prevent_thread_lock=True, **launch_options())
+    catalogue.load_soon()
+    page.block_thread()
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
-"""The languages and models that the page offers now; a delta that cannot be used is left out, with the reason."""
+"""What the page offers now, from the moment it opens, and the models behind it, which are loaded meanwhile."""
 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 
+from arrivals import Arrivals, Skipped, reason
 from device import Device, seconds_for
-from offers import Offer, folder_offers, hub_offers, named_offers
+from loading import Loading, State
+from offers import Offer
+from preview import Preview, preview, require_named
 from settings import Settings
 
 from toolkit.errors import CogsymError, HubError
@@ -24,54 +24,141 @@ from toolkit.translator import STREAM_SENTENCES, Alternatives, Translator
 log = logging.getLogger("cogsym.page")
 
 ALTERNATIVES = 4  # of each sentence
-MAX_NAMES = 3  # of a language, where it is chosen
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A delta, or an account on the Hub, that the page goes without."""
-
-    name: str
-    reason: str
-
-
-@dataclass
-class _Tried:
-    """What became of an offer."""
-
-    offer: Offer
-    name: str | None = None  # of the adaptation, where it is served
-    reason: str = ""
-    again: bool = False  # whether it may be better the next time although nothing about it changed
 
 
 class Catalogue:
-    """One translator and what it serves; looks for new deltas while visitors come."""
+    """One translator and what it serves; looks for new deltas while visitors come.
 
-    def __init__(self, translator: Translator, settings: Settings, device: Device) -> None:
-        self.translator, self.settings, self.device = translator, settings, device
-        self._tried: dict[str, _Tried] = {}
-        self._from_hub: dict[str, list[Offer]] = {}
-        self._unasked: dict[str, str] = {}  # owner -> why the Hub could not be asked
-        self._looking, self._looked = threading.Lock(), 0.0
-        self._leaving = threading.Lock()
+    Until the translator is loaded, what is offered comes from files that are quickly read; who translates waits.
+    """
+
+    def __init__(self, settings: Settings, device: Device, seen: Preview) -> None:
+        """
+        Args:
+            seen: what is known before anything is loaded.
+        """
+        self.settings, self.device, self._seen = settings, device, seen
+        self._arrivals = Arrivals(settings)
+        self._loading: Loading[Translator] = Loading(self._open)
+        self._looked = 0.0
         self._lent_stream = device.lend(self._stream_there, self._stream_seconds)
         self._lent_alternatives = device.lend(self._alternatives_there, self._alternatives_seconds)
+
+    # The model
+
+    @property
+    def state(self) -> State:
+        """How far the model is."""
+        return self._loading.state
+
+    @property
+    def trouble(self) -> Exception | None:
+        """Why there is no model, where loading it failed."""
+        return self._loading.error
+
+    @property
+    def translator(self) -> Translator:
+        """The translator, once it is loaded.
+
+        Raises:
+            Exception: what loading it failed with.
+        """
+        if self._loading.state == "not begun":
+            return self._loading.run()
+        translator = self._loading.value or self._loading.wait()
+        assert translator is not None
+        return translator
+
+    def load(self) -> None:
+        """Load the base and every delta that fits it, here and now.
+
+        Raises:
+            CogsymError: if there is no base to serve; a broken delta is only left out.
+        """
+        self._loading.run()
+
+    def load_soon(self) -> None:
+        """Load them in the background. Call it once the page answers: importing what loads them takes the processor."""
+        self._loading.start()
+
+    def wait(self, stop: threading.Event | None = None) -> bool:
+        """Wait for the model, or until `stop` is set; whether it is there.
+
+        Raises:
+            Exception: what loading it failed with.
+        """
+        return self._loading.wait(stop) is not None
+
+    def _open(self) -> Translator:
+        # A card that is lent has no memory of its own before: all is loaded and checked on the processors.
+        place = "cpu" if self.device.kind == "zerogpu" else None
+        translator: Translator | None = None
+        settings, refused = self.settings, dict[Offer, Exception]()
+        for offer in [] if settings.base else self._arrivals.named():  # the first that can be used names the base
+            try:
+                translator = Translator.from_pretrained(offer.place, revision=offer.revision, device=place)
+                self._arrivals.adopt(offer, next(iter(translator.adaptations.values())))
+                break
+            except Exception as error:
+                refused[offer] = error
+        if translator is None:
+            revision = settings.base_revision
+            translator = Translator.from_pretrained((), settings.base, base_revision=revision, device=place)
+        for offer, error in refused.items():
+            self._arrivals.refuse(offer, error)
+        self._look(translator)
+        if self.device.kind == "zerogpu":
+            translator.move("cuda")
+            translator.allow_forks()
+        log.info("%s runs on %s", translator.base_id, translator.model.device.type)
+        return translator
+
+    # What is offered
+
+    @property
+    def _serving(self) -> Translator | Preview:
+        return self._loading.value or self._seen
+
+    @property
+    def base_id(self) -> str:
+        """What the base is called."""
+        return self._serving.base_id
+
+    @property
+    def adaptations(self) -> Mapping[str, Adaptation]:
+        """The deltas by name, whose files need not be checked yet."""
+        return self._serving.adaptations
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Directions that some model serves."""
+        return self._serving.directions
+
+    def models(self, direction: Direction) -> tuple[str, ...]:
+        """Names of the models that serve a direction, the best first."""
+        return self._serving.models(direction)
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         """What the page goes without, and why."""
-        tried = [Skipped(one.offer.shown, one.reason) for one in list(self._tried.values()) if one.reason]
-        return (*tried, *(Skipped(owner, reason) for owner, reason in list(self._unasked.items())))
+        if self.state == "ready":
+            return self._arrivals.skipped
+        return tuple(Skipped(offer.shown, reason(error)) for offer, error in self._seen.refused.items())
+
+    @property
+    def edition(self) -> int:
+        """Another number whenever something else is offered than before."""
+        served = tuple((name, one.config.delta_sha256) for name, one in self.adaptations.items())
+        return hash((self.state, str(self.trouble), served, self.directions, self.skipped))
 
     def sources(self) -> list[Language]:
         """Languages to translate from, by English name."""
-        return _by_name({direction.source for direction in self.translator.directions})
+        return _by_name({direction.source for direction in self.directions})
 
     def targets(self, source: str) -> list[Language]:
         """Languages that `source` can be translated to: those that a delta teaches first."""
-        codes = {direction.target for direction in self.translator.directions if direction.source == source}
-        taught = {adaptation.config.language for adaptation in self.translator.adaptations.values()}
+        codes = {direction.target for direction in self.directions if direction.source == source}
+        taught = {adaptation.config.language for adaptation in self.adaptations.values()}
         return _by_name(codes & taught) + _by_name(codes - taught)
 
     def served(self, source: str | None, target: str | None) -> Direction | None:
@@ -79,7 +166,7 @@ class Catalogue:
         if not source or not target or source == target:
             return None
         direction = Direction(source, target)
-        return direction if self.translator.models(direction) else None
+        return direction if self.models(direction) else None
 
     def first_direction(self, reads: str | None = None) -> Direction | None:
         """What a new visitor sees: into the first language that was taught here.
@@ -87,18 +174,18 @@ class Catalogue:
         Args:
             reads: two-letter code of a language that the visitor reads; from that one where it can be.
         """
-        taught = [one for adaptation in self.translator.adaptations.values() for one in adaptation.directions]
-        offered = [*taught, *self.translator.directions]
+        taught = [one for adaptation in self.adaptations.values() for one in adaptation.directions]
+        offered = [*taught, *self.directions]
         theirs = (one for one in taught if get_language(one.source).iso639_1 == reads)
         return next(theirs, next(iter(offered), None))
 
     def model(self, direction: Direction) -> str:
         """Name of the model that serves a direction best; the base where none does any more."""
-        return next(iter(self.translator.models(direction)), BASE)
+        return next(iter(self.models(direction)), BASE)
 
     def adaptation(self, direction: Direction) -> Adaptation | None:
         """The delta that serves a direction; None where the base itself does."""
-        return self.translator.adaptations.get(self.model(direction))
+        return self.adaptations.get(self.model(direction))
 
     def comparable(self, direction: Direction) -> bool:
         """Whether an adaptation serves the direction, so that the base beside it shows what was learned."""
@@ -140,70 +227,43 @@ class Catalogue:
         """Look for new deltas in the background, unless that was done a moment ago. Visitors never wait for it."""
         if self.device.kind == "zerogpu":  # what a card fetches is packed when the page starts
             return
-        if time.monotonic() - self._looked < self.settings.refresh_seconds or self._looking.locked():
+        if time.monotonic() - self._looked < self.settings.refresh_seconds or self._arrivals.looking:
             return
-        threading.Thread(target=self.look, name="look for deltas", daemon=True).start()
+        if self.state == "ready":
+            threading.Thread(target=self.look, name="look for deltas", daemon=True).start()
+        elif isinstance(self.trouble, HubError):  # it may be back
+            self._looked = time.monotonic()
+            self.load_soon()
 
     def look(self) -> None:
         """Serve what is there now: new deltas come, changed ones are read again, those that are gone go."""
-        if not self._looking.acquire(blocking=False):
-            return
+        self._look(self.translator)
+
+    def _look(self, translator: Translator) -> None:
         try:
-            offers = {offer.place: offer for offer in self._offers()}
-            for place, tried in list(self._tried.items()):
-                if place not in offers or offers[place].state != tried.offer.state:
-                    self._forget(place)
-            for place, offer in offers.items():
-                if place not in self._tried or self._tried[place].again:
-                    self._tried[place] = self._try(offer)
-            self._looked = time.monotonic()
+            if self._arrivals.look(translator):
+                self._looked = time.monotonic()
         except Exception:  # a strange disk or Hub must not take down what is served
             log.exception("could not look for deltas")
-        finally:
-            self._looking.release()
 
     def leave_out(self, name: str, error: CogsymError) -> None:
         """Go without an adaptation whose delta turned out to be unusable, until that delta changes."""
-        with self._leaving:  # several visitors may find out at once
-            if name not in self.translator.adaptations:
-                return
-            log.warning("leaving out %s: %s", name, error)
-            for tried in self._tried.values():
-                if tried.name == name:
-                    tried.name, tried.reason = None, without_folders(error.message)
-            self.translator.remove(name)
+        self._arrivals.leave_out(self.translator, name, error)
 
-    def adopt(self, offer: Offer, name: str) -> None:
-        """Note that an adaptation came with the translator."""
-        self._tried[offer.place] = _Tried(offer, name)
 
-    def refuse(self, offer: Offer, error: Exception) -> None:
-        """Note that an offer cannot be used, and why."""
-        self._tried[offer.place] = _refused(offer, error)
+def foresee(settings: Settings, device: Device | None = None, *, strict: bool = False) -> Catalogue:
+    """A catalogue of what the settings name, nothing of it loaded yet.
 
-    def _offers(self) -> list[Offer]:
-        offers = [*named_offers(self.settings), *folder_offers(self.settings.folder)]
-        for owner in self.settings.owners:
-            try:
-                self._from_hub[owner] = hub_offers(owner, self.translator.base_id)
-                self._unasked.pop(owner, None)
-            except HubError as error:  # what was found before stays
-                self._unasked[owner] = error.message
-            offers += self._from_hub.get(owner, [])
-        return offers
+    Args:
+        strict: refuse a delta that is named and cannot be served, after asking the Hub for what is not here.
 
-    def _try(self, offer: Offer) -> _Tried:
-        try:
-            return _Tried(offer, self.translator.add(offer.place, revision=offer.revision).name)
-        except Exception as error:
-            return _refused(offer, error)
-
-    def _forget(self, place: str) -> None:
-        with self._leaving:
-            tried = self._tried.pop(place)
-            if tried.name in self.translator.adaptations:
-                log.info("no longer there, or another one now: %s", tried.offer.shown)
-                self.translator.remove(str(tried.name))
+    Raises:
+        CogsymError: if the base is named and cannot be had, or `strict` refuses.
+    """
+    seen = preview(settings, ask_hub=strict)
+    if strict:
+        require_named(seen, settings)
+    return Catalogue(settings, device or Device("own"), seen)
 
 
 def open_catalogue(settings: Settings, device: Device | None = None) -> Catalogue:
@@ -212,63 +272,9 @@ def open_catalogue(settings: Settings, device: Device | None = None) -> Catalogu
     Raises:
         CogsymError: if there is no base to serve; a broken delta is only left out.
     """
-    device = device or Device("cpu")
-    # A card that is lent has no memory of its own before: all is loaded and checked on the processors.
-    place = None if device.kind == "gpu" else "cpu"
-    refused: dict[Offer, Exception] = {}
-    translator: Translator | None = None
-    adopted: Offer | None = None
-    offers = [] if settings.base else [*named_offers(settings), *folder_offers(settings.folder)]
-    for offer in offers:  # the first that can be used names the base
-        try:
-            translator = Translator.from_pretrained(offer.place, revision=offer.revision, device=place)
-            adopted = offer
-            break
-        except Exception as error:
-            refused[offer] = error
-    if translator is None:
-        translator = Translator.from_pretrained((), settings.base, base_revision=settings.base_revision, device=place)
-    catalogue = Catalogue(translator, settings, device)
-    for offer, error in refused.items():
-        catalogue.refuse(offer, error)
-    if adopted:
-        catalogue.adopt(adopted, next(iter(translator.adaptations)))
-    catalogue.look()
-    if device.kind == "zerogpu":
-        translator.move("cuda")
-        translator.allow_forks()
-    log.info("runs on %s", device.kind)
+    catalogue = foresee(settings, device)
+    catalogue.load()
     return catalogue
-
-
-def label(language: Language) -> str:
-    """`Basa Jawa · Javanese · Ngoko · jav`: what the choice shows, and what typing into it searches.
-
-    Each name is there with and without its accents, unless another one holds it already; of the aliases one, because
-    a phone is narrow.
-    """
-    names = [language.names.own]
-    for name in (language.names.english, *language.names.aliases):
-        if name.casefold() not in " · ".join(names).casefold() and len(names) < MAX_NAMES:
-            names.append(name)
-    for name in tuple(names):
-        plain = _without_accents(name)
-        if plain.casefold() not in " · ".join(names).casefold():
-            names.append(plain)
-    return " · ".join([*names, language.code])
-
-
-def without_folders(message: str) -> str:
-    """The message with only the last part of each path: visitors need not know this machine."""
-    return re.sub(r"(?:~|\.{1,2})?(?:/[^\s/'\":]+)+/(?=[^\s/])", "", message)
-
-
-def _refused(offer: Offer, error: Exception) -> _Tried:
-    if isinstance(error, CogsymError):
-        log.warning("left out %s: %s", offer.shown, error)
-        return _Tried(offer, None, without_folders(error.message), again=isinstance(error, HubError))
-    log.error("left out %s", offer.shown, exc_info=error)  # a hostile file may fail in any way; the others go on
-    return _Tried(offer, None, f"it cannot be read ({type(error).__name__})")
 
 
 def _until(stop: threading.Event, steps: Iterator) -> Iterator:  # type: ignore[type-arg]
@@ -278,10 +284,6 @@ def _until(stop: threading.Event, steps: Iterator) -> Iterator:  # type: ignore[
             yield step
             if stop.is_set():
                 return
-
-
-def _without_accents(text: str) -> str:
-    return "".join(mark for mark in unicodedata.normalize("NFD", text) if not unicodedata.combining(mark))
 
 
 def _by_name(codes: set[str]) -> list[Language]:

@@ -10,8 +10,9 @@ from itertools import islice
 from pathlib import Path
 
 from interface_texts import say
+from language_names import own_name, written_in
 
-from toolkit.languages import Direction, get_language
+from toolkit.languages import Direction, Language, get_language
 from toolkit.records import EvaluationRecord
 from toolkit.routing import BASE, Adaptation
 
@@ -56,20 +57,18 @@ def _table(adaptation: Adaptation, direction: Direction, interface: str) -> str:
     source, target = get_language(direction.source), get_language(direction.target)
     columns = (("source", source), ("reference", target), ("base", target), ("adapted", target))
     head = "".join(f'<th scope="col">{escape(say(interface, f"compared_{name}"))}</th>' for name, _ in columns)
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td lang="{escape(language.hub_code)}" dir="{language.direction}">{escape(getattr(row, name))}</td>'
-            for name, language in columns
-        )
-        + "</tr>"
-        for row in rows
-    )
-    caption = escape(f"{source.names.own} → {target.names.own}")
+    body = "".join(f"<tr>{''.join(_cell(row, *column, interface) for column in columns)}</tr>" for row in rows)
+    caption = f"{own_name(source)} → {own_name(target)}"
     return (
         f'<div class="scroll" tabindex="0"><table class="scores compared"><caption>{caption}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell(row: Compared, name: str, language: Language, interface: str) -> str:
+    # On a phone the column's name stands above the text.
+    column = escape(say(interface, f"compared_{name}"))
+    return f'<td data-name="{column}" {written_in(language)}>{escape(getattr(row, name))}</td>'
 
 
 def _record(adaptation: Adaptation, direction: Direction, model: str) -> EvaluationRecord | None:

@@ -1,4 +1,4 @@
-"""Where the model runs, decided at start-up: on processors, on a card of its own, or on one that ZeroGPU lends."""
+"""Where the model runs: on what this machine has of its own, or on cards that ZeroGPU lends; decided at start-up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_SECONDS = 120
 class Device:
     """What there is to compute on."""
 
-    kind: Literal["cpu", "gpu", "zerogpu"]
+    kind: Literal["own", "zerogpu"]  # whether `own` is a card or processors is seen once the model is loaded
     gpu: Callable[..., Any] | None = None  # `spaces.GPU` where cards are lent
 
     def lend(self, function: Callable[..., Any], seconds: Callable[..., int]) -> Callable[..., Any]:
@@ -36,9 +36,7 @@ def find_device(environment: Mapping[str, str] = os.environ) -> Device:
         gpu = getattr(importlib.import_module("spaces"), "GPU", None)
         if gpu is not None:
             return Device("zerogpu", gpu)
-    import torch
-
-    return Device("gpu" if torch.cuda.is_available() else "cpu")
+    return Device("own")
 
 
 def seconds_for(sentences: int, longest_tokens: int, at_once: int) -> int:

@@ -7,7 +7,9 @@ from typing import Any
 
 import gradio as gr
 import visits
+from arrivals import reason
 from catalogue import Catalogue
+from interface_texts import say
 
 from toolkit.errors import CogsymError
 from toolkit.languages import Direction, get_language
@@ -72,9 +74,9 @@ def add_endpoints(catalogue: Catalogue, model_queue: dict[str, Any]) -> None:
                 "target": direction.target,
                 "source_name": get_language(direction.source).names.english,
                 "target_name": get_language(direction.target).names.english,
-                "models": [*dict.fromkeys([*catalogue.translator.models(direction), BASE])],
+                "models": [*dict.fromkeys([*catalogue.models(direction), BASE])],
             }
-            for direction in catalogue.translator.directions
+            for direction in catalogue.directions
         ]
 
     gr.api(translate, api_name="translate", **model_queue)
@@ -83,7 +85,11 @@ def add_endpoints(catalogue: Catalogue, model_queue: dict[str, Any]) -> None:
 
 
 def _direction(catalogue: Catalogue, text: str, source: str, target: str) -> Direction:
-    """The direction, where this text can be translated in it."""
+    """The direction, where this text can be translated in it; waits for the model, where that is still loading."""
+    try:
+        catalogue.wait()
+    except Exception as error:
+        raise gr.Error(say("en", "not_loaded", reason=reason(error)), print_exception=False) from error
     problem = visits.problem_with(catalogue, text, source, target, "en")
     if problem:
         raise gr.Error(problem, print_exception=False)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from html import escape
 
+from arrivals import reason
 from catalogue import Catalogue
 from comparison import comparison_tables
 from interface_texts import say
+from language_names import own_name, tag
 
 from toolkit.errors import CogsymError
-from toolkit.languages import Direction, get_language
+from toolkit.languages import Direction, Language, get_language
 from toolkit.records import DeltaInfo, EvaluationRecord, Score
 from toolkit.routing import BASE, METRIC, Adaptation
 
 WEAK_CHRF = 40.0  # below, fewer than half of the words are usually right
+_HERE = "\ue000"  # where HTML goes into a sentence; a sign that no text of ours has
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
@@ -26,7 +29,7 @@ def direction_facts(catalogue: Catalogue, direction: Direction | None, interface
     record = _record(catalogue, direction, "adapted" if adaptation else BASE)
     rows = [(say(interface, "fact_model"), _model_name(adaptation, interface))]
     rows += _quality(catalogue, direction, adaptation, record, interface)
-    base = catalogue.translator.base_id
+    base = catalogue.base_id
     rows.append((say(interface, "fact_base"), _hub_link(base)))
     if adaptation:
         rows += _size(adaptation, interface)
@@ -36,7 +39,7 @@ def direction_facts(catalogue: Catalogue, direction: Direction | None, interface
     warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in _warnings(base, record, interface))
     # The page's script sets these languages on what is written and read, for fonts, spelling and screen readers.
     languages = " ".join(
-        f'data-{side}-lang="{escape(get_language(code).hub_code)}"'
+        f'data-{side}-lang="{escape(tag(get_language(code)))}"'
         for side, code in (("source", direction.source), ("target", direction.target))
     )
     name = escape(say(interface, "facts"))
@@ -51,9 +54,19 @@ def skipped_notes(catalogue: Catalogue, interface: str) -> str:
     )
 
 
+def model_note(catalogue: Catalogue, interface: str) -> str:
+    """How far the model is, where it is not there yet."""
+    if catalogue.state == "ready":
+        return ""
+    if catalogue.trouble is None:  # the page's script looks often while this is there
+        return f'<p class="loading" role="status" data-loading>{escape(say(interface, "loading"))}</p>'
+    words = say(interface, "not_loaded", reason=reason(catalogue.trouble))
+    return f'<p class="warning" role="alert">{escape(words)}</p>'
+
+
 def languages_table(catalogue: Catalogue, interface: str) -> str:
     """Every direction with its scores before and after."""
-    served = [(direction, catalogue.adaptation(direction)) for direction in catalogue.translator.directions]
+    served = [(direction, catalogue.adaptation(direction)) for direction in catalogue.directions]
     columns = ["direction", "before", "after", "sentences", "model", "size"]
     thanks = any(adaptation.language.contributors for _, adaptation in served if adaptation)
     if thanks:
@@ -74,27 +87,30 @@ def languages_table(catalogue: Catalogue, interface: str) -> str:
         if thanks:
             people = adaptation.language.contributors if adaptation else ()
             cells.append(escape(", ".join(person.name for person in people)))
-        names = '<span aria-hidden="true">→</span>'.join(map(_language_name, (direction.source, direction.target)))
+        both = (own_name(get_language(code)) for code in (direction.source, direction.target))
+        names = '<span aria-hidden="true">→</span>'.join(both)
         rows.append(f'<tr><th scope="row">{names}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    notes = f"<p>{escape(say(interface, 'languages_intro'))}</p>"
+    intro = f"<p>{escape(say(interface, 'languages_intro'))}</p>"
     last = f"<p>{_code(escape(say(interface, 'add_yours')))}</p>"
     table = f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    return f'{notes}<div class="scroll" tabindex="0">{table}</div>{last}'
+    return f'{intro}<div class="scroll" tabindex="0">{table}</div>{last}'
 
 
 def what_changed(catalogue: Catalogue, interface: str) -> str:
     """For each delta, how far each part of each layer moved, and what that did to sentences of the test set."""
-    parts = []
-    for adaptation in catalogue.translator.adaptations.values():
+    parts: list[str] = []
+    for adaptation in catalogue.adaptations.values():
         info, tables = _delta_info(adaptation), comparison_tables(adaptation, interface)
-        if info:
-            parts.append(change_map(info, adaptation.language.names.own, interface))
+        shown = change_map(info, adaptation.language, interface) if info else ""
         if tables:
-            parts.append(f"<p>{escape(say(interface, 'compared_intro'))}</p>{tables}")
+            shown += f"<p>{escape(say(interface, 'compared_intro'))}</p>{tables}"
+        if shown:
+            name = f"<summary><h3>{own_name(adaptation.language)}</h3></summary>"
+            parts.append(f'<details class="changed"{"" if parts else " open"}>{name}{shown}</details>')
     return "".join(parts) or f"<p>{escape(say(interface, 'changes_none'))}</p>"
 
 
-def change_map(info: DeltaInfo, language: str, interface: str) -> str:
+def change_map(info: DeltaInfo, language: Language, interface: str) -> str:
     """The heat map of one delta: a row for each part, a column for each layer, the darker the larger the change
     (root mean square)."""
     n_layers = info.base.n_layers
@@ -118,19 +134,17 @@ def change_map(info: DeltaInfo, language: str, interface: str) -> str:
     loose = "".join(
         f'<tr><th scope="row">{escape(name)}</th>{_heat(rms, most, name)}</tr>' for name, rms in outside.items()
     )
-    intro = escape(say(interface, "changes_intro", language=language))
+    intro = _about(language, "changes_intro", interface)
     grid = f'<table class="heat"><thead><tr><th>{escape(layer)}</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
     caption = escape(say(interface, "part_outer"))
     rest = f'<table class="heat"><caption>{caption}</caption><tbody>{loose}</tbody></table>'
-    return (
-        f'<h3>{escape(language)}</h3><p>{intro}</p><div class="scroll" tabindex="0">{grid}{rest if loose else ""}</div>'
-    )
+    return f'<p>{intro}</p><div class="scroll" tabindex="0">{grid}{rest if loose else ""}</div>'
 
 
 def _record(catalogue: Catalogue, direction: Direction, model: str) -> EvaluationRecord | None:
     """The evaluation of the base or of an adaptation in a direction, from the one that serves it where one does."""
     serving = catalogue.adaptation(direction)
-    for adaptation in [serving] if serving else catalogue.translator.adaptations.values():
+    for adaptation in [serving] if serving else catalogue.adaptations.values():
         for record in adaptation.evaluations:
             translated = record.kind == "translation" and record.direction == str(direction)
             if translated and record.model == model and record.score(METRIC):
@@ -184,8 +198,12 @@ def _warnings(base: str, record: EvaluationRecord | None, interface: str) -> lis
 def _model_name(adaptation: Adaptation | None, interface: str) -> str:
     if adaptation is None:
         return escape(say(interface, "by_base"))
-    name = escape(say(interface, "by_delta", language=adaptation.language.names.own))
-    return f"{name} <code>{escape(adaptation.name)}</code>"
+    return f"{_about(adaptation.language, 'by_delta', interface)} <code>{escape(adaptation.name)}</code>"
+
+
+def _about(language: Language, key: str, interface: str) -> str:
+    """A text with a language's own name in it, as HTML."""
+    return escape(say(interface, key, language=_HERE)).replace(_HERE, own_name(language))
 
 
 def _delta_size(adaptation: Adaptation) -> str:
@@ -218,11 +236,6 @@ def _number(score: Score) -> str:
     if score.low is None or score.high is None:
         return f"{score.value:.1f}"
     return f"{score.value:.1f} ({score.low:.1f}–{score.high:.1f})"
-
-
-def _language_name(code: str) -> str:
-    language = get_language(code)
-    return f'<span lang="{escape(language.hub_code or language.code)}">{escape(language.names.own)}</span>'
 
 
 def _hub_link(name: str) -> str:

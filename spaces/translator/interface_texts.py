@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -26,6 +27,10 @@ ENGLISH = {
     "compare": "Show what the model said before it learned the language",
     "try": "Try one",
     "counter": "{count} of {limit}",
+    "loading": "The model is still loading. Write already: your text is translated as soon as it is there.",
+    "loading_translate": "The model is still loading…",
+    "not_loaded": "The model could not be loaded, so nothing can be translated here now. {reason}",
+    "gone": "{language} is no longer offered here.",
     "working": "Translating…",
     "queue": "Place {place} of {count} in the queue",
     "stopped": "Stopped. Your text is still here.",
@@ -92,8 +97,9 @@ ENGLISH = {
     "common, 100 the same text.",
     "add_yours": "Is your language missing? It takes sentences with their translation, one file that describes the "
     "language, and `cogsym train`.",
-    "changes_intro": "How far each part of the model moved when it learned {language}. Dark is much, white is not at "
-    "all: the adaptation trains the outermost layers and leaves the middle as it was.",
+    "changes_intro": "How far each part of the model moved when it learned {language}. The stronger the colour, the "
+    "further; where there is none, nothing changed: the adaptation trains the outermost layers and leaves the middle "
+    "as it was.",
     "changes_none": "There is no record of what changed.",
     "compared_intro": "What that does: the first sentences of the test set, as the model translated them before and "
     "after.",
@@ -125,6 +131,10 @@ INDONESIAN = {
     "compare": "Tampilkan jawaban model sebelum belajar bahasa ini",
     "try": "Coba salah satu",
     "counter": "{count} dari {limit}",
+    "loading": "Model masih dimuat. Silakan menulis dulu: teks Anda diterjemahkan begitu model siap.",
+    "loading_translate": "Model masih dimuat…",
+    "not_loaded": "Model tidak dapat dimuat, jadi saat ini tidak ada yang dapat diterjemahkan di sini. {reason}",
+    "gone": "{language} tidak tersedia lagi di sini.",
     "working": "Menerjemahkan…",
     "queue": "Antrean ke-{place} dari {count}",
     "stopped": "Dihentikan. Teks Anda masih ada.",
@@ -192,8 +202,9 @@ INDONESIAN = {
     "berarti teks yang sama.",
     "add_yours": "Bahasa Anda belum ada? Yang diperlukan: kalimat beserta terjemahannya, satu berkas yang "
     "menjelaskan bahasanya, dan `cogsym train`.",
-    "changes_intro": "Seberapa jauh tiap bagian model bergeser ketika belajar {language}. Gelap berarti banyak, putih "
-    "berarti tidak sama sekali: adaptasi melatih lapisan terluar dan membiarkan bagian tengah seperti semula.",
+    "changes_intro": "Seberapa jauh tiap bagian model bergeser ketika belajar {language}. Makin kuat warnanya, makin "
+    "jauh; yang tidak berwarna tidak berubah sama sekali: adaptasi melatih lapisan terluar dan membiarkan bagian "
+    "tengah seperti semula.",
     "changes_none": "Tidak ada catatan tentang yang berubah.",
     "compared_intro": "Akibatnya: kalimat-kalimat pertama dari set uji, diterjemahkan model sebelum dan sesudahnya.",
     "compared_source": "Teks",
@@ -219,4 +230,11 @@ def choose_interface(accept_language: str | None) -> str:
 def say(interface: str, key: str, **values: object) -> str:
     """One text in an interface language, its fields filled."""
     text = INTERFACES.get(interface, ENGLISH)[key]
-    return _FIELD.sub(lambda field: str(values.get(field[1], field[0])), text)  # one pass: values may hold braces
+    # In one pass, because values may hold braces.
+    return _FIELD.sub(lambda field: _isolated(str(values.get(field[1], field[0]))), text)
+
+
+def _isolated(value: str) -> str:
+    """A value that runs from right to left, with marks that keep the punctuation around it where it belongs."""
+    runs_left = any(unicodedata.bidirectional(mark) in ("R", "AL") for mark in value)
+    return f"\u2068{value}\u2069" if runs_left else value

@@ -53,7 +53,7 @@ class Opinions:
             text=text,
             model_output=translation,
             model=self._catalogue.model(Direction(source, target)),
-            base=self._catalogue.translator.base_id,
+            base=self._catalogue.base_id,
             opinion=opinion,
             suggestion=suggestion,
             base_licence=self._base_licence(),
@@ -61,5 +61,5 @@ class Opinions:
         return quiet(say(interface, self._store.add(entry, visitor)))
 
     def _base_licence(self) -> str | None:
-        adaptations = self._catalogue.translator.adaptations.values()
+        adaptations = self._catalogue.adaptations.values()
         return next((one.config.base.licence for one in adaptations if one.config.base.licence), None)

@@ -5,6 +5,7 @@
   const code = (id) => (field(id)?.value ?? "").split(" · ").pop();
   const linked = new URLSearchParams(location.search).has("q");
   let answered = false;
+  const NEWS_MS = 30_000, LOADING_MS = 2_000; // how often the page asks what is offered now
 
   const link = () => {
     const url = new URL(location.href);
@@ -79,8 +80,13 @@
   // Each language in its own fonts, hyphenation and voice; the spell checker of the language is the browser's choice.
   const setLanguages = () => {
     const { sourceLang, targetLang } = document.querySelector(".facts[data-source-lang]")?.dataset ?? {};
-    for (const [pane, lang] of [["#source", sourceLang], ["#target-pane", targetLang], ["#suggestion", targetLang]]) {
-      for (const text of document.querySelectorAll(`${pane} textarea`)) {
+    const written = {
+      "#source textarea, #source-language input, .example": sourceLang,
+      "#target-pane textarea, #target-language input, #suggestion textarea": targetLang,
+      "html": document.querySelector("[data-interface]")?.dataset.interface,
+    };
+    for (const [places, lang] of Object.entries(written)) {
+      for (const text of document.querySelectorAll(places)) {
         if (lang && text.lang !== lang) text.lang = lang;
       }
     }
@@ -109,6 +115,19 @@
     attributes: true,
     attributeFilter: ["disabled"],
   });
+
+  // Languages come and go, and the model comes, while the page is open. A tab that nobody looks at does not ask, so that
+  // a forgotten one keeps no machine awake; nor is a list changed under the hand of who chooses from it.
+  let asked = performance.now();
+  const askForNews = (after) => {
+    const choosing = document.querySelector("#choice [aria-expanded='true'], [role='option']");
+    if (document.hidden || choosing || !document.documentElement.dataset.ready) return;
+    if (performance.now() - asked < after) return;
+    asked = performance.now();
+    find("news")?.click();
+  };
+  setInterval(() => askForNews(document.querySelector("[data-loading]") ? LOADING_MS : NEWS_MS), LOADING_MS);
+  for (const name of ["focus", "visibilitychange"]) addEventListener(name, () => askForNews(LOADING_MS));
 
   document.addEventListener("click", async (event) => {
     const other = event.target.closest?.(".alternative");

@@ -9,11 +9,12 @@ from typing import Any
 import facts
 import gradio as gr
 import visits
-from catalogue import Catalogue, label
+from catalogue import Catalogue
 from endpoints import add_endpoints
 from examples import examples
 from feedback import FeedbackStore, Opinion
 from interface_texts import INTERFACES, choose_interface, say
+from language_names import label
 from opinions import Opinions, Rated
 
 from toolkit.languages import Direction, Language, get_language
@@ -70,7 +71,7 @@ class _Page:
         self.text = gr.I18n(**INTERFACES)
         first = catalogue.first_direction()
         with gr.Blocks(title="CogSym translator", analytics_enabled=False, fill_width=True) as self.blocks:
-            self.head = gr.HTML(_head("en"), elem_id="head", padding=False)
+            self.head = gr.HTML(self._head("en"), elem_id="head", padding=False)
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab(self.text("tab_translate"), id="translate"):
                     self._translate_tab(first)
@@ -78,6 +79,9 @@ class _Page:
                     self.table = gr.HTML(facts.languages_table(catalogue, "en"), elem_classes="prose", padding=False)
                 with gr.Tab(self.text("tab_changes"), id="changes"):
                     self.changes = gr.HTML(facts.what_changed(catalogue, "en"), elem_classes="prose", padding=False)
+            # What a visitor's page shows is of this edition; its script presses the button to learn of another.
+            self.edition = gr.State(None)
+            self.news = gr.Button("", elem_id="news", visible="hidden")
             self._wire()
             add_endpoints(catalogue, MODEL_QUEUE)
         self.blocks.queue(max_size=MAX_WAITING)
@@ -153,14 +157,14 @@ class _Page:
                 )
                 for n in range(EXAMPLE_BUTTONS)
             ]
-        self._suggestion_box()
+        self._suggestion_box(target)
         self.facts = gr.HTML(facts.direction_facts(self.catalogue, first, "en"), elem_id="facts", padding=False)
         self.notes = gr.HTML(facts.skipped_notes(self.catalogue, "en"), elem_id="notes", padding=False)
 
-    def _suggestion_box(self) -> None:
+    def _suggestion_box(self, target: str | None) -> None:
         asked = self.opinions.asked
         with gr.Accordion(self.text("suggest"), open=False, visible=asked, elem_id="suggest"):
-            self.suggestion = gr.Textbox(label=self.text("suggestion"), lines=2, elem_id="suggestion")
+            self.suggestion = gr.Textbox(label=self.text("suggestion"), lines=2, elem_id="suggestion", rtl=_rtl(target))
             self.consent = gr.HTML(self.opinions.consent("en"), elem_id="consent", padding=False)
             self.send = gr.Button(self.text("send"), size="sm", scale=0, elem_id="send")
         self.told = gr.HTML("", elem_id="told", padding=False)
@@ -171,11 +175,12 @@ class _Page:
 
     def _wire(self) -> None:
         choice = [self.source, self.target]
-        shown = [self.facts, *self.examples, self.output, self.base_output, self.input]
+        shown = [self.facts, *self.examples, self.output, self.base_output, self.suggestion, self.input]
         self.blocks.load(
             self._arrive,
             None,
             [
+                self.edition,
                 self.source,
                 self.target,
                 self.input,
@@ -188,6 +193,22 @@ class _Page:
             **QUIET,
         ).then(self._choose, choice, [self.target, *shown], **QUIET).then(
             None, None, None, js="() => window.cogsym.translateIfLinked()", api_visibility="private"
+        )
+        self.news.click(
+            self._renew,
+            [self.edition, *choice],
+            [
+                self.edition,
+                self.source,
+                self.head,
+                self.table,
+                self.changes,
+                self.notes,
+                self.problem,
+                self.target,
+                *shown,
+            ],
+            **QUIET,
         )
         self.source.input(self._choose, choice, [self.target, *shown], **QUIET)
         self.target.input(self._choose, choice, [self.target, *shown], **QUIET)
@@ -242,21 +263,64 @@ class _Page:
     def _arrive(self, request: gr.Request) -> list[Any]:
         """A visitor opens the page, perhaps by a link that names languages and text."""
         self.catalogue.look_soon()
-        interface, asked = _interface(request), request.query_params
+        interface, asked, edition = _interface(request), request.query_params, self.catalogue.edition
         linked = self.catalogue.served(asked.get("src"), asked.get("tgt"))
         direction = linked or self.catalogue.first_direction(reads=interface)
         source, target = (direction.source, direction.target) if direction else (None, None)
         text = asked.get("q")
         return [
+            edition,
             gr.update(choices=_choices(self.catalogue.sources()), value=source),
             gr.update(choices=_choices(self.catalogue.targets(source) if source else []), value=target),
             gr.update() if text is None else text[: 4 * visits.LIMIT_CHARACTERS],
-            _head(interface),
+            self._head(interface),
             facts.languages_table(self.catalogue, interface),
             facts.what_changed(self.catalogue, interface),
             facts.skipped_notes(self.catalogue, interface),
             self.opinions.consent(interface),
         ]
+
+    def _renew(
+        self, shown: int | None, source: str | None, target: str | None, request: gr.Request
+    ) -> list[Any] | dict[str, Any]:
+        """What is offered now, to a page that has been open for a while; what is written and chosen there stays."""
+        self.catalogue.look_soon()
+        edition, interface = self.catalogue.edition, _interface(request)
+        if edition == shown:
+            return gr.skip()
+        direction = self.catalogue.served(source, target)
+        problem: Any = gr.skip()
+        if direction is None:
+            gone = next((code for code in (target, source) if code and not self._offered(code)), None)
+            if gone:
+                name = get_language(gone).names.own
+                problem = visits.problem_html(say(interface, "gone", language=name))
+            direction = self.catalogue.first_direction(reads=interface)
+        to, now = (direction.source, direction.target) if direction else (None, None)
+        chosen = self._choose(to, now, request)
+        if (to, now) == (source, target):  # examples and the direction of writing are right as they are
+            chosen = [*chosen[:2], *(gr.skip() for _ in chosen[2:])]
+        return [
+            edition,
+            gr.update(choices=_choices(self.catalogue.sources()), value=to),
+            self._head(interface),
+            facts.languages_table(self.catalogue, interface),
+            facts.what_changed(self.catalogue, interface),
+            facts.skipped_notes(self.catalogue, interface),
+            problem,
+            *chosen,
+        ]
+
+    def _head(self, interface: str) -> str:
+        words = (
+            f'data-interface="{interface}" data-copied="{say(interface, "link_copied")}" '
+            f'data-queue="{say(interface, "queue")}"'
+        )
+        tagline = f"<p>{say(interface, 'tagline')}</p>"
+        return f"<h1 {words}>{say(interface, 'title')}</h1>{tagline}{facts.model_note(self.catalogue, interface)}"
+
+    def _offered(self, code: str) -> bool:
+        return any(code in (direction.source, direction.target) for direction in self.catalogue.directions)
 
     def _choose(self, source: str | None, target: str | None, request: gr.Request) -> list[Any]:
         """A language was chosen: offer what it can be translated to, its examples and its facts."""
@@ -274,8 +338,7 @@ class _Page:
             gr.update(choices=_choices(targets), value=target),
             facts.direction_facts(self.catalogue, served, _interface(request)),
             *buttons,
-            gr.update(rtl=_rtl(target)),
-            gr.update(rtl=_rtl(target)),
+            *[gr.update(rtl=_rtl(target))] * 3,
             gr.update(rtl=_rtl(source)),
         ]
 
@@ -361,11 +424,6 @@ def _icon(name: Any, elem_id: str, asked: bool) -> gr.Button:
 
 def _rtl(code: str | None) -> bool:
     return bool(code) and get_language(str(code)).direction == "rtl"
-
-
-def _head(interface: str) -> str:
-    words = f'data-copied="{say(interface, "link_copied")}" data-queue="{say(interface, "queue")}"'
-    return f"<h1 {words}>{say(interface, 'title')}</h1><p>{say(interface, 'tagline')}</p>"
 
 
 def _interface(request: gr.Request) -> str:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from html import escape
 from itertools import islice
 
-from catalogue import Catalogue, without_folders
+from arrivals import reason, without_folders
+from catalogue import Catalogue
 from gradio import Error
 from interface_texts import say
+from language_names import written_in
 
 from toolkit.errors import CogsymError, DeltaError
 from toolkit.languages import Direction, get_language
@@ -66,7 +68,10 @@ class Running:
 
 
 def problem_with(catalogue: Catalogue, text: str, source: str | None, target: str | None, interface: str) -> str | None:
-    """Why this text cannot be translated, in the visitor's words; None where it can."""
+    """Why this text cannot be translated, in the visitor's words; None where it can.
+
+    Before the model is there, nobody can tell how long a sentence is to it.
+    """
     direction = catalogue.served(source, target)
     if direction is None:
         if not source or not target:
@@ -76,6 +81,8 @@ def problem_with(catalogue: Catalogue, text: str, source: str | None, target: st
         return say(interface, "nothing")
     if len(text) > LIMIT_CHARACTERS:
         return say(interface, "too_many", count=f"{len(text):,}", limit=f"{LIMIT_CHARACTERS:,}")
+    if catalogue.state != "ready":
+        return None
     length = catalogue.translator.length(text, direction)
     if not length.fits:
         begin = length.longest[:50] + "…"
@@ -109,10 +116,19 @@ def translate(
     if problem:
         yield View("", "", "", problem_html(problem), False)
         return
-    direction = Direction(source, target)
-    model = catalogue.model(direction)
+    direction, model = Direction(source, target), BASE
     stop = running.start(visitor)
     try:
+        if catalogue.state != "ready":
+            yield View("", "", _status(say(interface, "loading_translate")), "", True)
+            if not catalogue.wait(stop):
+                yield View("", "", _status(say(interface, "stopped")), "", False)
+                return
+            problem = problem_with(catalogue, text, source, target, interface)
+            if problem:
+                yield View("", "", "", problem_html(problem), False)
+                return
+        model = catalogue.model(direction)
         yield from _views(catalogue, text, direction, model, compare, interface, stop)
     except Exception as error:
         yield View("", "", "", problem_html(_excuse(catalogue, model, error, interface)), False)
@@ -137,7 +153,7 @@ def alternatives(
     try:
         yield _status(say(interface, "working")), True
         for one in islice(catalogue.alternatives(text, direction, stop), ALTERNATIVE_SENTENCES):
-            found.append(_alternatives_html(one, target, interface))
+            found.append(_alternatives_html(one, source, target, interface))
             yield "".join(found), True
         note = "alternatives_some" if len(found) == ALTERNATIVE_SENTENCES else "alternatives_help"
         yield "".join([*found, f'<p class="quiet">{escape(say(interface, note, count=len(found)))}</p>']), False
@@ -148,17 +164,17 @@ def alternatives(
         running.finish(visitor, stop)
 
 
-def _alternatives_html(one: Alternatives, target: str, interface: str) -> str:
+def _alternatives_html(one: Alternatives, source: str, target: str, interface: str) -> str:
     """One sentence with its translations; a click on one copies it."""
     language = get_language(target)
-    attributes = f'lang="{escape(language.hub_code)}" dir="{language.direction}"'
     rows = "".join(
-        f'<li><button type="button" class="alternative" {attributes}>{escape(other.text)}</button>'
+        f'<li><button type="button" class="alternative" {written_in(language)}>{escape(other.text)}</button>'
         f'<span class="certainty" title="{escape(say(interface, "certainty_help"))}">{other.certainty:.0%}</span></li>'
         for other in one.found
     )
     return (
-        f'<div class="alternatives"><p class="quiet">{escape(one.sentence)}</p><ol>{rows}</ol></div>'
+        f'<div class="alternatives"><p class="quiet" {written_in(get_language(source))}>{escape(one.sentence)}</p>'
+        f'<ol dir="{language.direction}">{rows}</ol></div>'
         if one.found
         else f'<p class="quiet">{escape(say(interface, "alternatives_none", sentence=one.sentence[:60]))}</p>'
     )
@@ -166,9 +182,11 @@ def _alternatives_html(one: Alternatives, target: str, interface: str) -> str:
 
 def _excuse(catalogue: Catalogue, model: str, error: Exception, interface: str) -> str:
     """What a visitor is told of a failure; the log gets the rest, and the page stays up."""
+    if error is catalogue.trouble:
+        return say(interface, "not_loaded", reason=reason(error))
     if isinstance(error, DeltaError):  # damaged since it was opened
         catalogue.leave_out(model, error)
-    if model != BASE and model not in catalogue.translator.adaptations:
+    if model != BASE and model not in catalogue.adaptations:
         return say(interface, "delta_failed")
     if isinstance(error, CogsymError):
         return without_folders(error.message)

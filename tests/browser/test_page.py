@@ -349,6 +349,147 @@ def test_a_language_that_is_published_meanwhile_is_there_for_the_next_visitor(
     sync_api.expect(page.get_by_role("alert")).to_contain_text("No model here translates", timeout=WAIT_MS)
 
 
+@pytest.fixture
+def own_shelf(tmp_path: Path, tiny_base: Path, tiny_deltas: dict[str, Path]) -> Path:
+    """A folder with one delta, of a page that a test has for itself."""
+    folder = tmp_path / "own"
+    shutil.copytree(tiny_deltas["jav"], folder / "jav")
+    return folder
+
+
+@pytest.fixture
+def own_page(browser: Any, own_shelf: Path, tiny_base: Path) -> Iterator[tuple[Any, Any]]:
+    """A page of one's own, open in a tab, and its catalogue, of which nothing is loaded yet."""
+    from catalogue import foresee
+    from settings import Settings
+    from space_pages import served
+
+    catalogue = foresee(Settings(base=str(tiny_base), folder=own_shelf, refresh_seconds=0))
+    with served(catalogue) as address:
+        context = browser.new_context(locale="en-GB")
+        context.set_default_timeout(WAIT_MS)
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_selector("html[data-ready]", state="attached")
+        yield page, catalogue
+        context.close()
+
+
+def ask_for_news(page: Any) -> None:
+    """What the browser of a visitor does who comes back to the tab."""
+    page.wait_for_timeout(2_100)  # it does not ask more often
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.wait_for_timeout(500)
+
+
+def directions(page: Any) -> Any:
+    page.get_by_role("tab", name="Languages").click()
+    return page.locator("table.scores tbody tr")
+
+
+def test_a_page_is_there_before_its_model_and_translates_once_that_is_loaded(own_page: tuple[Any, Any]) -> None:
+    page, catalogue = own_page
+    sync_api.expect(page.locator("#head")).to_contain_text("The model is still loading")
+    sync_api.expect(page.locator("#target-language input")).to_have_value("Basa Jawa · Javanese · Ngoko · jav")
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    sync_api.expect(page.locator("#status")).to_contain_text("still loading")
+    source(page).fill("typed since")
+    catalogue.load_soon()
+    expect_translation(page, "moon.")
+    sync_api.expect(page.locator("#head")).not_to_contain_text("loading", timeout=WAIT_MS)
+    sync_api.expect(source(page)).to_have_value("typed since")
+
+
+def test_a_model_that_cannot_be_loaded_is_told_on_the_page(
+    own_page: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolkit.errors import BaseModelError
+    from toolkit.translator import Translator
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise BaseModelError("base model /a/b/tiny cannot be loaded: cut")
+
+    monkeypatch.setattr(Translator, "from_pretrained", fail)
+    page, catalogue = own_page
+    catalogue.load_soon()
+    told = page.locator("#head").get_by_role("alert")
+    sync_api.expect(told).to_contain_text("base model tiny cannot be loaded: cut", timeout=WAIT_MS)
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    sync_api.expect(page.locator("#problem")).to_contain_text("could not be loaded", timeout=WAIT_MS)
+    sync_api.expect(page.locator("#go")).to_be_visible()
+
+
+def test_an_open_page_learns_of_languages_that_come_and_go_and_nothing_typed_is_disturbed(
+    own_page: tuple[Any, Any], own_shelf: Path, tiny_deltas: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, catalogue = own_page
+    catalogue.load()
+    sync_api.expect(page.locator("#head")).not_to_contain_text("loading", timeout=WAIT_MS)
+    go_on = threading.Event()
+    stream = type(catalogue).stream
+
+    def slow(self: Any, *arguments: Any) -> Iterator[Any]:
+        go_on.wait(60)
+        yield from stream(self, *arguments)
+
+    with monkeypatch.context() as held:
+        held.setattr(type(catalogue), "stream", slow)
+        source(page).fill("sun.")
+        page.locator("#go").click()
+        sync_api.expect(page.locator("#stop")).to_be_visible()
+        source(page).fill("half a sen")
+        source(page).evaluate("box => box.setSelectionRange(4, 4)")
+        shutil.copytree(tiny_deltas["sun"], own_shelf / "sun")
+        catalogue.look()
+        ask_for_news(page)
+        sync_api.expect(source(page)).to_have_value("half a sen")
+        assert source(page).evaluate("box => [box.selectionStart, document.activeElement === box]") == [4, True]
+        sync_api.expect(page.locator("#stop")).to_be_visible()
+        go_on.set()
+        expect_translation(page, "moon.")
+    sync_api.expect(page.locator("#target-language input")).to_have_value("Basa Jawa · Javanese · Ngoko · jav")
+    choose(page, "target-language", "Sunda")
+    source(page).fill("sun.")
+    page.locator("#go").click()
+    expect_translation(page, "river.")
+    shutil.rmtree(own_shelf / "sun")
+    catalogue.look()
+    ask_for_news(page)
+    sync_api.expect(page.locator("#problem")).to_contain_text("Basa Sunda is no longer offered here")
+    sync_api.expect(page.locator("#target-language input")).to_have_value("Basa Jawa · Javanese · Ngoko · jav")
+    sync_api.expect(source(page)).to_have_value("sun.")
+    sync_api.expect(directions(page)).to_have_count(2)
+
+
+def test_nothing_changes_under_the_hand_of_who_chooses_and_a_hidden_tab_does_not_ask(
+    own_page: tuple[Any, Any], own_shelf: Path, tiny_deltas: dict[str, Path]
+) -> None:
+    page, catalogue = own_page
+    catalogue.load()
+    sync_api.expect(page.locator("#head")).not_to_contain_text("loading", timeout=WAIT_MS)
+    page.locator("#target-language input").click()
+    sync_api.expect(page.get_by_role("option")).to_have_count(1)
+    shutil.copytree(tiny_deltas["sun"], own_shelf / "sun")
+    catalogue.look()
+    page.wait_for_timeout(2_100)
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.wait_for_timeout(1_000)
+    sync_api.expect(page.get_by_role("option")).to_have_count(1)
+    source(page).click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.wait_for_timeout(1_000)
+    assert asked == []
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: false })")
+    ask_for_news(page)
+    sync_api.expect(directions(page)).to_have_count(4)
+
+
 def test_an_example_is_translated_at_a_click(visit: Callable[..., Any]) -> None:
     page = visit()
     example = page.locator("#examples button").first
@@ -366,6 +507,45 @@ def test_right_to_left_text_runs_from_the_right(visit: Callable[..., Any]) -> No
     page.locator("#swap").click()
     sync_api.expect(source(page)).to_have_attribute("dir", "rtl")
     sync_api.expect(page.locator("#translation textarea")).to_have_attribute("dir", "ltr")
+
+
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 360, "height": 740}}])
+def test_all_around_a_right_to_left_text_is_set_for_its_readers(
+    visit: Callable[..., Any], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import examples
+
+    monkeypatch.setitem(examples.EXAMPLES, "urd", ("یہ کافی بہت گرم ہے!",))
+    page = visit("?src=eng&tgt=urd&q=sun.", **options)
+    expect_translation(page, "stone.")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#more").click()
+    first = page.locator(".alternative").first
+    sync_api.expect(first).to_have_attribute("lang", "ur-Arab", timeout=WAIT_MS)
+    alternative, certainty = first.bounding_box(), page.locator(".certainty").first.bounding_box()
+    assert certainty["x"] + certainty["width"] <= alternative["x"] + 1, "read from the right"
+    page.locator("#suggest button").first.click()
+    sync_api.expect(page.locator("#suggestion textarea")).to_have_attribute("dir", "rtl")
+    copy = page.locator("#translation button").first.bounding_box()
+    name = page.locator("#translation [data-testid='block-info']").bounding_box()
+    assert name["x"] + name["width"] < copy["x"], "the page's own words stay at their side"
+    sync_api.expect(page.locator("#translation textarea")).to_have_attribute("lang", "ur-Arab")
+    sync_api.expect(page.locator("#target-language input")).to_have_attribute("lang", "ur-Arab")
+    family = page.locator("#translation textarea").evaluate("box => getComputedStyle(box).fontFamily")
+    assert family.startswith('"Noto Nastaliq Urdu"')
+    assert violations(page) == []
+    page.locator("#swap").click()
+    example = page.locator(".example").first
+    sync_api.expect(example).to_have_attribute("lang", "ur-Arab")
+    assert example.evaluate("button => getComputedStyle(button).unicodeBidi") == "plaintext"
+    sync_api.expect(page.locator("#suggestion textarea")).to_have_attribute("dir", "ltr")
+    source(page).fill("")
+    placeholder = source(page).evaluate("box => getComputedStyle(box, '::placeholder').unicodeBidi")
+    assert placeholder == "plaintext"
+    page.get_by_role("tab", name="Languages").click()
+    name = page.locator("table.scores bdi[lang='ur-Arab']").first
+    sync_api.expect(name).to_have_attribute("dir", "rtl")
+    sync_api.expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
 def test_text_is_text_whatever_it_holds(visit: Callable[..., Any]) -> None:

@@ -50,14 +50,11 @@ def serve(
 
     Example: cogsym space serve --delta runs/jav --delta runs/sun
     """
-    quiet_libraries()
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it when it is imported
-    err.print("loading the model ...", style="dim")
     sys.path.insert(0, str(page_folder()))
     # The page is a flat folder, as a Space on the Hub has it; its modules are found through the path alone.
     from app import make_page  # type: ignore[import-not-found]
     from device import find_device  # type: ignore[import-not-found]
-    from page import launch_options  # type: ignore[import-not-found]
     from settings import Settings  # type: ignore[import-not-found]
 
     settings = Settings(
@@ -69,7 +66,9 @@ def serve(
         feedback=feedback or (Path("feedback") if feedback_dataset else None),
         feedback_dataset=feedback_dataset,
     )
-    blocks = make_page(settings, find_device())
+    blocks, catalogue = make_page(settings, find_device(), strict=True)
+    from page import launch_options  # type: ignore[import-not-found]
+
     try:
         _, address, _ = blocks.launch(
             server_name="127.0.0.1",
@@ -84,6 +83,9 @@ def serve(
     except OSError as error:
         raise OutputError(f"no port for the page: {error}", "choose another one with --port") from error
     out.print(f"The page is at {address}", soft_wrap=True)
+    err.print("loading the model ...", style="dim")
+    quiet_libraries()
+    catalogue.load_soon()
     err.print("Ctrl-C stops it.", style="dim")
     blocks.block_thread()
 

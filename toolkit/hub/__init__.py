@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from toolkit.hub.fetch import fetch_base, fetch_config, fetch_delta
 from toolkit.hub.jobs import JobPlan, plan_job, start_job
-from toolkit.hub.newest import newest_commits
+from toolkit.hub.newest import newest_commit, newest_commits
 from toolkit.hub.published import PublishedDelta, find_published, read_published
 from toolkit.hub.publishing import publish
 from toolkit.hub.pulling import PullReport, pull
@@ -25,6 +25,7 @@ __all__ = [
     "fetch_config",
     "fetch_delta",
     "find_published",
+    "newest_commit",
     "newest_commits",
     "parse_target",
     "plan_job",

@@ -105,15 +105,29 @@ def fetch_base(
 
 
 def fetch_config(
-    repo_id: str, *, revision: str | None = None, token: str | bool | None = None, endpoint: str | None = None
+    repo_id: str,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    local_files_only: bool = False,
+    endpoint: str | None = None,
 ) -> Path:
-    """A folder with the `config.json` of a base and nothing else, which is enough to plan a run.
+    """A folder with the `config.json` of a base or a delta, which is enough to plan a run, or to open a page.
+
+    Args:
+        repo_id: `org/name`.
+        revision: branch, tag or commit.
+        token: default the one that you logged in with.
+        local_files_only: use the cache alone, and ask nobody.
+        endpoint: address of the Hub; default HF_ENDPOINT, else the public one.
 
     Raises:
         HubError: if it cannot be found or reached, or has to be asked for first.
     """
     with hub_errors(f"download the configuration of {repo_id}", repo_id, token=token):
-        return Path(hub_client(endpoint, token).hf_hub_download(repo_id, "config.json", revision=revision)).parent
+        client = hub_client(endpoint, token)
+        path = client.hf_hub_download(repo_id, "config.json", revision=revision, local_files_only=local_files_only)
+        return Path(path).parent
 
 
 def check_digest(folder: Path, name: str, hashed: Collection[str] = ()) -> None:

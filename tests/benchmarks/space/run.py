@@ -54,7 +54,9 @@ def page(deltas: list[Path]) -> Iterator[tuple[str, float]]:
             if process.poll() is not None or time.perf_counter() - begin > 300:
                 raise SystemExit("the page did not come up")
             time.sleep(0.02)
-        yield address, time.perf_counter() - begin
+        ready = time.perf_counter() - begin
+        visit(address, translate_event(address), f"{SUBJECTS[0]} {VERBS[0]}.", "eng", "jav")  # waits for the model
+        yield address, ready
     finally:
         process.terminate()
         process.wait(30)
