@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,6 +76,7 @@ def adapt(
     quiet_libraries()
     from toolkit.cli.story import Storyteller
     from toolkit.from_corpus import Wish, carry_out, draft, drafting_place, keep, reopen
+    from toolkit.training import refuse_what_cannot_fit
 
     if resume is not None:
         place = reopen(resume)
@@ -105,7 +107,7 @@ def adapt(
             elif not as_json:
                 _print_draft(made, wish)
             if not force:
-                _refuse_what_cannot_fit(made)
+                refuse_what_cannot_fit(made.needs)
             if dry_run:
                 err.print("dry run: nothing was written", style="dim")
                 return
@@ -132,7 +134,7 @@ def read_columns(text: str | None) -> dict[str, str]:
 
 
 def _print_draft(made: Draft, wish: Wish) -> None:
-    from toolkit.cli.plan import print_requirements
+    from toolkit.cli.plan import print_ranking, print_requirements
     from toolkit.cli.train import print_sources, print_what_trains
 
     for audit in made.audits:
@@ -149,11 +151,10 @@ def _print_draft(made: Draft, wish: Wish) -> None:
             soft_wrap=True,
         )
     if made.selection is None:
-        err.print(f"{made.recipe.select}: which weights it means is found when training starts", markup=False)
+        print_ranking(made.recipe.select, made.needs)
     else:
         print_what_trains(made.recipe, made.selection, wish.base)
-    if made.needs is not None:
-        print_requirements(made.needs)
+    print_requirements(made.needs)
 
 
 def _print_audit(audit: Audit) -> None:
@@ -168,13 +169,6 @@ def _print_audit(audit: Audit) -> None:
         )
         err.print(f"        [dim]{escape(finding.fix)}[/]", soft_wrap=True)
     err.print(escape(audit.expectation), soft_wrap=True, style="dim")
-
-
-def _refuse_what_cannot_fit(made: Draft) -> None:
-    from toolkit.training import refuse_what_cannot_fit
-
-    if made.needs is not None:
-        refuse_what_cannot_fit(made.needs)
 
 
 def _print_outcome(made: Adapted) -> None:
@@ -201,10 +195,10 @@ def _planned(made: Draft) -> dict[str, object]:
         "test_rows": made.split.test_rows if made.split else None,
         "dropped": made.split.dropped if made.split else {},
         "selection": made.selection.model_dump(mode="json") if made.selection else None,
-        "needed_bytes": needs.needed_bytes if needs else None,
-        "free_bytes": needs.free_bytes if needs else None,
-        "seconds": needs.seconds if needs else None,
-        "fits": needs.fits if needs else None,
+        "needed_bytes": needs.needed_bytes,
+        "free_bytes": needs.free_bytes,
+        "seconds": asdict(needs.time.whole) if needs.time and needs.time.whole else None,
+        "fits": needs.fits,
     }
 
 

@@ -64,16 +64,16 @@ def plan(
     else:
         out.print(_table(needs))
         if needs.ranking is not None:
-            print_ranking(chosen.select, needs, layout.n_weights)
+            print_ranking(chosen.select, needs)
         print_requirements(needs)
     if not force:
         refuse_what_cannot_fit(needs)
 
 
-def print_ranking(select: str, needs: Requirements, n_weights: int) -> None:
+def print_ranking(select: str, needs: Requirements) -> None:
     """Print what is not known yet of a ranked selection, and what finding it takes."""
     assert needs.ranking is not None
-    share = needs.trained_weights / n_weights
+    share = needs.trained_weights / needs.weights
     err.print(
         f"{select}: up to {needs.trained_weights:,} weights ({share:.0%}) train; in which layers is found when the run "
         "starts, so this is the most that any take",

@@ -37,7 +37,7 @@ class Draft:
     split: Split | None  # None where the test set is a person's own
     mixture: Mixture
     selection: SelectionInfo | None  # None where it is found from base or data when training starts
-    needs: Requirements | None  # known where the selection is
+    needs: Requirements  # the most that the selection may turn out to need
 
 
 def draft(wish: Wish, folder: Path, *, card_bytes: int | None = None) -> Draft:
@@ -95,19 +95,18 @@ def _chosen(wish: Wish) -> dict[str, Any]:
 
 def _plan(
     recipe: Recipe, layout: ModelLayout, mixture: Mixture, card_bytes: int | None
-) -> tuple[SelectionInfo | None, Requirements | None]:
+) -> tuple[SelectionInfo | None, Requirements]:
     from toolkit.pretrained import resolve_config
-    from toolkit.selection import looks_at, resolve_recipe
+    from toolkit.selection import possible_selections
     from toolkit.training import preflight, requirements
 
-    if looks_at(recipe.select, layout) is not None:
-        return None, None
-    selection = resolve_recipe(recipe, layout)
+    possible = possible_selections(recipe, layout)
     if card_bytes is None:
-        preflight(recipe, selection, layout)
+        preflight(recipe, possible[0], layout)
     config = resolve_config(recipe.base, recipe.base_revision)
     examples = mixture.examples if _has_tokenizer(config) else None
-    return selection, requirements(recipe, config, layout, selection, examples=examples, card_bytes=card_bytes)
+    needs = requirements(recipe, config, layout, possible, examples=examples, card_bytes=card_bytes, ranks=True)
+    return (possible[0] if needs.ranking is None else None), needs
 
 
 def _has_tokenizer(folder: Path) -> bool:

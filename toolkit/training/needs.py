@@ -34,6 +34,7 @@ class Requirements:
     """What training needs and what there is. Memory is the GPU's where it trains on one, else the main memory."""
 
     trained_weights: int  # at most, where the selection is not known yet
+    weights: int  # of the base
     memory: MemoryParts  # of the phase that takes most
     ranking: RankingNeeds | None  # of finding the selection, before training
     needed_bytes: int  # the most of both, with what the device itself takes
@@ -153,6 +154,7 @@ def requirements(
         changes = tuple(remedies(recipe, worst.selection, would_need, free))
     return Requirements(
         trained_weights=max(case.selection.trained_weights for case in cases),
+        weights=layout.n_weights,
         memory=memory,
         ranking=ranking,
         needed_bytes=needed,
