@@ -58,6 +58,16 @@ CATALOGUE = {
         "{rows} of more than {limit:,} characters.",
         "cut them into sentences, the same way in each language: rows that are too long for a model are left out",
     ),
+    "too-many-tokens": Entry(
+        "drop",
+        "{rows} of more than 512 tokens in {where}, which a recipe leaves out unless its `max_tokens` is larger.",
+        "cut them into sentences, the same way in each language",
+    ),
+    "apostrophes": Entry(
+        "look",
+        "The apostrophe inside of words of {where} is typed in several ways: {rows}.",
+        "choose one for the language, and use it everywhere: to the model these are different words",
+    ),
     "line-breaks": Entry(
         "look",
         "{rows} with line breaks inside of a cell.",

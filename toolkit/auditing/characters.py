@@ -29,6 +29,22 @@ _TWICE = re.compile(f"[Â-ô][{re.escape(_WINDOWS)}\u0080-\u009f]{{1,3}}")
 _CLOSING = "\u00a0”’…»“‘«›–—"  # behind a real letter these are what they seem
 
 
+_APOSTROPHES = re.compile("(?<=[^\\W\\d_])['’ʼʻ`´‘](?=[^\\W\\d_])")
+_OFTEN, _SHARE = 20, 0.1  # apostrophes in all, and of one kind, from which on several kinds are worth telling
+
+
+def count_apostrophes(text: str, counts: Counter[str]) -> None:
+    """Add the apostrophes between letters, of whatever kind."""
+    counts.update(_APOSTROPHES.findall(text))
+
+
+def several_apostrophes(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The kinds of apostrophe that are common, most first; none if they are all of one kind."""
+    total = counts.total()
+    common = [(kind, count) for kind, count in counts.most_common() if count >= _SHARE * total]
+    return common if total >= _OFTEN and len(common) > 1 else []
+
+
 def unusual(text: str, *, rtl: bool) -> list[tuple[int, str, str]]:
     """Position, kind and character of what is unusual; each kind is told once.
 

@@ -56,6 +56,7 @@ def find_columns(
     unnamed = [language for language in languages if language.code not in found.columns]
     guessed = _by_look(unnamed, have, first, identifier, found.columns.values())
     found.columns |= guessed
+    found.columns = {each.code: found.columns[each.code] for each in languages if each.code in found.columns}
     if by_name:
         named = ",".join(f"{code}={column}" for code, column in by_name.items())
         listed = ", ".join(f"{code}: {column}" for code, column in by_name.items())

@@ -8,11 +8,20 @@ from dataclasses import dataclass
 
 from toolkit.errors import LanguageError
 from toolkit.languages import Language, all_languages, get_language
-from toolkit.languages.codes import check_code, macrolanguage, script_names, two_letters, writing_direction
+from toolkit.languages.codes import (
+    check_code,
+    english_names,
+    macrolanguage,
+    script_names,
+    two_letters,
+    writing_direction,
+)
 from toolkit.languages.scripts import expected_letters
 
 # Scripts whose words are not parted by blanks; tokens and lengths are then counted without words.
 _UNPARTED = {"Hans", "Hant", "Hani", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt", "Java", "Bali", "Lana", "Talu"}
+
+_SURE_SCRIPTS = {"Latn", "Arab", "Cyrl", "Deva"}  # others are too often a guess of the tables
 
 
 @dataclass(frozen=True)
@@ -73,16 +82,14 @@ def known(language: str | Language) -> Known:
 
 
 def _by_code(code: str) -> Known:
-    import langcodes
+    from langcodes import Language as Tag
 
-    described = langcodes.Language.get(code)
-    likely = described.maximize()
-    name = described.language_name()
-    script = (
-        likely.script if likely.script in ("Latn", "Arab", "Cyrl", "Deva") else None
-    )  # others are guessed too often
+    names = english_names(code)
+    likely = Tag.get(code).maximize().script if names else None
+    script = likely if likely in _SURE_SCRIPTS else None
     codes = (code, *([two] if (two := two_letters(code)) else []))
-    return Known(code, name, codes, (name,), script, frozenset())
+    macro = macrolanguage(code)
+    return Known(code, names[0] if names else code, codes, names, script, frozenset([macro] if macro else []))
 
 
 def letters_by_script(text: str, counts: Counter[str]) -> None:

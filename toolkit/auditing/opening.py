@@ -12,7 +12,7 @@ from toolkit.auditing.record import Example, Finding
 from toolkit.auditing.tally import excerpt
 from toolkit.corpus import OnBroken, read_file
 from toolkit.corpus.beginning import read_beginning, refuse_what_is_no_text, wide_encoding
-from toolkit.corpus.delimited import DELIMITERS, as_rows, other_delimiter, read_cells
+from toolkit.corpus.delimited import DELIMITERS, as_rows, mended, other_delimiter, read_cells
 from toolkit.corpus.lines import AS_UTF8, open_text, read_lines
 from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES
 from toolkit.errors import CorpusError
@@ -98,12 +98,11 @@ def _delimited(
     other = other_delimiter(first, delimiter)
     if other is not None:
         name, wanted = DELIMITERS[other], DELIMITERS[delimiter]
-        rename = {"\t": " or call the file .tsv", ",": " or call the file .csv"}.get(other, "")
         findings.append(
             _of_the_file(
                 "delimiter",
                 f"The columns are parted by {name}, not by {wanted} as in other {path.suffix} files.",
-                f"save it again with {wanted}{rename}",
+                mended(other),
                 Example(f"line {number}", excerpt(first[0])),
             )
         )

@@ -44,6 +44,8 @@ class Reading:
         self.languages, self.tests, self.tabs = languages, tests, tabs
         self.tally = Tally()
         self.characters: Counter[str] = Counter()
+        self.apostrophes: Counter[str] = Counter()  # of the language to learn
+        self._learnt = next((language.code for language in languages.values()), "")
         self.rows = 0
         self.usable = Shelf(tuple(columns))
         self.numbers: array[int] = array("q")  # of the usable rows
@@ -87,7 +89,7 @@ class Reading:
             self.tally.add("repeated", place, whole)
             return False
         self._seen.add(identity)
-        if not all(any(map(str.isalpha, texts[key])) for key in self.required):
+        if self.kind != "instructions" and not all(any(map(str.isalpha, texts[key])) for key in self.required):
             self.tally.add("no-words", place, whole)
         self._compare_sides(texts, place, whole)
         used = True
@@ -126,6 +128,8 @@ class Reading:
                 yield kind, at
             if self.kind == "parallel" and ("\n" in text.strip() or "\r" in text.strip()):
                 yield "line-breaks", 0
+        if language.code == self._learnt:
+            characters.count_apostrophes(text, self.apostrophes)
         if (misread := characters.misread(text)) is not None:
             yield "misread", misread[0]
         if language.script == "Latn" and (mixed := characters.mixed_word(text)) is not None:

@@ -167,16 +167,21 @@ def _tokens(reading: Reading, keys: Sequence[str], base: Path | None) -> tuple[d
     except Exception as error:  # whatever a damaged folder makes the library raise
         message = f"The tokenizer of the base '{base.name}' cannot be read ({type(error).__name__})."
         return {}, [Finding(code="no-tokenizer", severity="look", count=1, message=message, fix="check --base")]
-    usable = reading.usable
+    usable, indices = reading.usable, _spread(reading)
     counted: dict[str, Tokens] = {}
-    for key in keys:
-        texts = (usable[index][key] for index in _spread(reading))
-        tokens = count_tokens(tokenizer, texts, has_words=reading.languages[key].has_words)
-        if tokens is not None:
-            counted[key] = tokens
     findings = []
+    for key in keys:
+        texts = (usable[index][key] for index in indices)
+        measured = count_tokens(tokenizer, texts, has_words=reading.languages[key].has_words)
+        if measured is None:
+            continue
+        counted[key], long = measured
+        if long and reading.kind != "text":  # which is packed, whatever its length
+            shown = _examples(reading, key, [indices[each] for each in long])
+            findings.append(_told("too-many-tokens", len(long), len(indices), shown, key=key))
     english = counted.get("eng")
-    beside = english or count_tokens(tokenizer, ENGLISH, has_words=True)
+    own = count_tokens(tokenizer, ENGLISH, has_words=True)
+    beside = english or (own[0] if own else None)
     for key, tokens in counted.items():
         language = reading.languages[key]
         if language.code == "eng" or beside is None:

@@ -11,6 +11,7 @@ from toolkit.auditing.record import Tokens
 from toolkit.tokens import plain_ids
 
 SAMPLE = 2_000  # rows per side, spread evenly
+MAX_TOKENS = 512  # of prompt and answer, where a recipe says nothing else
 _BYTE = re.compile(r"^<0x[0-9A-Fa-f]{2}>$")
 
 # Plain English to compare with where the file has none; our own words.
@@ -37,21 +38,27 @@ def load_tokenizer(base: Path) -> Any:
     return AutoTokenizer.from_pretrained(base, local_files_only=True)
 
 
-def count_tokens(tokenizer: Any, texts: Iterable[str], *, has_words: bool) -> Tokens | None:
-    """Tokens per word and per text; None for no text."""
+def count_tokens(tokenizer: Any, texts: Iterable[str], *, has_words: bool) -> tuple[Tokens, list[int]] | None:
+    """Tokens per word and per text, and which texts are too long for a usual recipe; None for no text."""
     odd = _single_bytes(tokenizer)
     rows = words = tokens = pieces = longest = 0
+    too_long: list[int] = []
     for text in texts:
         ids = plain_ids(tokenizer, text)
         rows += 1
         words += len(text.split())
         tokens += len(ids)
         longest = max(longest, len(ids))
+        if len(ids) > MAX_TOKENS:
+            too_long.append(rows - 1)
         pieces += sum(each in odd for each in ids)
     if not rows or not tokens:
         return None
     per_word = round(tokens / words, 2) if has_words and words else None
-    return Tokens(per_word=per_word, per_row=round(tokens / rows, 1), pieces=round(pieces / tokens, 4), longest=longest)
+    counted = Tokens(
+        per_word=per_word, per_row=round(tokens / rows, 1), pieces=round(pieces / tokens, 4), longest=longest
+    )
+    return counted, too_long
 
 
 def in_words(name: str, mine: Tokens, beside: str, other: Tokens, *, same_rows: bool) -> str:

@@ -60,16 +60,17 @@ def audit(
         raise CorpusError(f"--bad-rows {bad_rows} is neither stop nor drop", "write one of them")
     names = None if header is None else [name.strip() for name in header.split(",")]
     chosen, languages = _what_it_holds(file, language, beside or [], kind, names, _pairs(columns))
-    found = look_at(
-        file,
-        languages,
-        kind=chosen,  # type: ignore[arg-type]
-        columns=_pairs(columns),
-        header=names,
-        base=None if base is None else _folder_of(base),
-        tests=test or [],
-        on_bad_row=bad_rows,  # type: ignore[arg-type]
-    )
+    with err.status(f"reading {escape(file.name)}"):
+        found = look_at(
+            file,
+            languages,
+            kind=chosen,  # type: ignore[arg-type]
+            columns=_pairs(columns),
+            header=names,
+            base=None if base is None else _folder_of(base),
+            tests=test or [],
+            on_bad_row=bad_rows,  # type: ignore[arg-type]
+        )
     if report is not None:
         _write(found, report)
     if as_json:
@@ -151,6 +152,12 @@ def _print(found: Audit, report: Path | None) -> None:
         out.print("[green]nothing wrong was found[/]")
     judged, _, known = found.expectation.partition("\n\n")
     out.print(f"\n{escape(judged)}\n[dim]{escape(known)}[/]")
+    unheard = [side.name for side in found.sides if side.identified is not None and side.identified.share is None]
+    if unheard:
+        said = (
+            f"{found.identifier} does not know {' or '.join(unheard)}: whether the sentences are in it was not checked"
+        )
+        err.print(f"[dim]{escape(said)}[/]", soft_wrap=True)
     if found.identifier is None:
         err.print("[dim]languages were not identified: pip install 'cogsym-toolkit[langid]'[/]")
     if report is not None:

@@ -86,14 +86,20 @@ def check_delimiter(name: str, number: int, first: Sequence[str], delimiter: str
     other = other_delimiter(first, delimiter)
     if other is None:
         return
-    suffix = {"\t": "and call it .tsv", ",": "and call it .csv"}.get(other)
-    fix = f"keep the {DELIMITERS[other]} {suffix}" if suffix else f"save it again with {DELIMITERS[delimiter]}"
     shown = first[0][:60].replace("\t", "⇥")
     raise CorpusError(
         f"{name}, line {number}: the columns are parted by {DELIMITERS[other]}, not by {DELIMITERS[delimiter]} "
         f"('{shown}')",
-        f"{fix}; `cogsym data audit` tells what else there is",
+        f"{mended(other)}; `cogsym data audit` tells what else there is",
     )
+
+
+def mended(delimiter: str) -> str:
+    """What to do with a file whose columns this character parts, under a name that promises another one."""
+    suffix = {"\t": ".tsv", ",": ".csv"}.get(delimiter)
+    if suffix:
+        return f"call the file {suffix}"
+    return "save it as tab-separated text (.tsv), or as CSV with the comma as field delimiter"
 
 
 def read_cells(lines: Iterable[Line], delimiter: str, on_broken: OnBroken) -> Iterator[tuple[int, list[str]]]:
@@ -167,4 +173,5 @@ def _header(cells: Sequence[str]) -> list[str]:
 def _whole_cells(delimiter: str) -> str:
     if delimiter == "\t":
         return "take the tabs out of its cells"
-    return "put quotation marks around each cell that holds a comma, as spreadsheet programs do"
+    sign = DELIMITERS[delimiter].removesuffix("s")
+    return f"put quotation marks around each cell that holds a {sign}, as spreadsheet programs do"

@@ -13,6 +13,7 @@ from toolkit.corpus.broken import BrokenRow
 MAX_LINE_CHARACTERS = 2**24
 AS_UTF8 = "save the file as UTF-8 text: in Excel choose 'CSV UTF-8', in LibreOffice the character set 'Unicode (UTF-8)'"
 _NO_TEXT = re.compile("[\udc80-\udcff\x00]")  # bytes that are no UTF-8, as Python lets them through; and NUL
+_ESCAPED = re.compile("[\udc80-\udcff]")
 _SHOWN = 20
 
 
@@ -72,10 +73,14 @@ def no_text(text: str, place: str) -> BrokenRow | None:
         )
     value = ord(found[0]) - 0xDC00
     around = text[max(0, found.start() - _SHOWN) : found.start() + _SHOWN].strip()
-    as_windows = around.encode(errors="surrogateescape").decode("cp1252", errors="replace")
+    as_windows = _ESCAPED.sub(lambda byte: _of_windows(ord(byte[0]) - 0xDC00), around)
     return BrokenRow(
         place,
         "not UTF-8",
         f"byte {byte} (0x{value:02X}) is not UTF-8; read as Windows-1252 it says {as_windows!r}",
         AS_UTF8,
     )
+
+
+def _of_windows(byte: int) -> str:
+    return bytes([byte]).decode("cp1252", errors="replace")

@@ -87,6 +87,11 @@ def two_letters(code: str) -> str | None:
     return macro if len(macro) == 2 and _members(macro)[:1] == [code] else None
 
 
+def english_names(code: str) -> tuple[str, ...]:
+    """What ISO 639-3 calls a language, the usual name first; a code for local use has none."""
+    return tuple(_languages().get(_two_letters().get(code, code), {}).get("Description", ()))
+
+
 def macrolanguage(code: str) -> str | None:
     """The subtag of the macrolanguage that a language belongs to: `ms` for Indonesian; None for most."""
     return _languages().get(_two_letters().get(code, code), {}).get("Macrolanguage")

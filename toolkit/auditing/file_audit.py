@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from toolkit.auditing.catalogue import BROKEN, CATALOGUE, LONG_PAIR, LONG_TEXT
+from toolkit.auditing.characters import describe, several_apostrophes
 from toolkit.auditing.columns import find_columns
 from toolkit.auditing.expectation import expectation
 from toolkit.auditing.held_out import held_out_sentences
@@ -183,6 +184,12 @@ def _of_rows(reading: Reading) -> list[Finding]:
         message = entry.message.format(rows=rows(count), where=where, limit=limit)
         finding = reading.tally.finding(name, entry.severity, message, entry.fix, reading.rows)
         findings.append(finding.model_copy(update={"code": code}))
+    kinds = several_apostrophes(reading.apostrophes)
+    if kinds:
+        entry = CATALOGUE["apostrophes"]
+        listed = ", ".join(f"{describe(kind)} {count:,} times" for kind, count in kinds)
+        message = entry.message.format(rows=listed, where=next(iter(reading.languages.values())).code)
+        findings.append(Finding(code="apostrophes", severity=entry.severity, count=1, message=message, fix=entry.fix))
     return findings
 
 
