@@ -197,6 +197,7 @@ def test_columns_are_found_by_the_names_of_languages(
         ("eng\tjav", ("--language", "jw"), "did you mean 'jav'?"),
         ("eng\tjav", ("--base", "nowhere"), "no base model at 'nowhere'"),
         ("eng\tjav", ("--test", "nowhere.tsv"), "no file at nowhere.tsv"),
+        ("eng\tjav", ("--publish", "nowhere"), "'nowhere' is neither a Hub repository nor a folder"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_written(

@@ -76,8 +76,10 @@ def adapt(
     quiet_libraries()
     from toolkit.cli.story import Storyteller
     from toolkit.from_corpus import Wish, carry_out, draft, drafting_place, keep, reopen
+    from toolkit.hub import parse_target
     from toolkit.training import refuse_what_cannot_fit
 
+    goal = None if publish is None else parse_target(publish)  # a wrong one is told before hours of training
     if resume is not None:
         place = reopen(resume)
     else:
@@ -106,6 +108,8 @@ def adapt(
                 out.print_json(json.dumps(_planned(made)))
             elif not as_json:
                 _print_draft(made, wish)
+                if goal is not None:
+                    err.print(escape(f"publishes in the end to {goal.repo_id or goal.folder}"), soft_wrap=True)
             if not force:
                 refuse_what_cannot_fit(made.needs)
             if dry_run:
