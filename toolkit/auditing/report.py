@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def _render(template: str, audit: Audit, figures: list[Any], *, autoescape: bool
 
     environment = Environment(autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["plain"] = _plain
+    environment.filters["code"] = _code
     source = (files("toolkit.auditing") / "templates" / template).read_text(encoding="utf-8")
     groups = [
         (severity, *HEADINGS[severity], [finding for finding in audit.findings if finding.severity == severity])
@@ -69,6 +71,13 @@ def _render(template: str, audit: Audit, figures: list[Any], *, autoescape: bool
     return environment.from_string(source).render(
         audit=audit, groups=[group for group in groups if group[3]], figures=figures, judged=judged, known=known
     )
+
+
+def _code(text: str) -> str:
+    """Text for the page, escaped, with what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _plain(text: str) -> str:
