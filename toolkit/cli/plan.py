@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from toolkit.cli.chosen_recipe import read_chosen_recipe
 from toolkit.cli.console import err, out, quiet_libraries
-from toolkit.cli.train import read_chosen_recipe
 
 if TYPE_CHECKING:
     from toolkit.training import Requirements

@@ -12,9 +12,9 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
+from toolkit.cli.chosen_recipe import read_chosen_recipe
 from toolkit.cli.console import err, out, quiet_libraries, steps_progress
 from toolkit.cli.sweep_options import BudgetOption, SweepOptions, numbers_of, with_sweep_options, words_of
-from toolkit.cli.train import read_chosen_recipe
 from toolkit.errors import RecipeError
 
 if TYPE_CHECKING:

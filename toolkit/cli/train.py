@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.filesize import decimal
 
+from toolkit.cli.chosen_recipe import read_chosen_recipe
 from toolkit.cli.console import err, let_one_speak, out, quiet_libraries, ranking_progress, steps_progress
 from toolkit.errors import RecipeError
 
@@ -211,22 +212,6 @@ def print_outcome(run: RunFolder, training: TrainingRecord, delta: DeltaInfo) ->
         f"delta {run.delta}: {delta.size_bytes / 1e6:,.2f} MB, {delta.bits_per_weight:.2f} bits per weight, "
         f"{delta.size_bytes / delta.base.size_bytes:.1%} of the model"
     )
-
-
-def read_chosen_recipe(recipe: str | None, changes: dict[str, Any]) -> Recipe:
-    """The recipe of this name or file, with what the options change."""
-    from toolkit.recipe import make_recipe, read_recipe
-    from toolkit.recipes import FOLDER, find_recipe
-
-    if recipe is None:
-        raise RecipeError(
-            "which recipe?", "add --recipe FILE, or --resume RUN to continue one; `cogsym recipes` lists some"
-        )
-    path = find_recipe(recipe)
-    # A recipe that comes with the toolkit has no data beside it: its files are looked for here.
-    chosen = read_recipe(path, Path.cwd() if path.parent == FOLDER else None)
-    changes = {key: value for key, value in changes.items() if value is not None}
-    return make_recipe(chosen.model_dump(exclude_unset=True) | changes, where="the options") if changes else chosen
 
 
 def _show_dry_run(recipe: Recipe, as_json: bool) -> None:

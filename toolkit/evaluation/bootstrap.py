@@ -8,18 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from toolkit.evaluation.metrics import Metric
 
 RESAMPLES = 1000
 SEED = 12345  # sacrebleu's default
 
 # Shapes: R resamples, N sentences, K statistics per sentence.
+
+
+class Scores(Protocol):
+    """What a metric has to do here."""
+
+    def score(self, sums: Sequence[float]) -> float:
+        """The score of a test set whose statistics add up to `sums`. (K,)"""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Resampled:
         return float(ordered[edge]), float(ordered[len(ordered) - edge - 1])
 
 
-def resample(metric: Metric, statistics: NDArray[np.float64], *, resamples: int = RESAMPLES) -> Resampled:
+def resample(metric: Scores, statistics: NDArray[np.float64], *, resamples: int = RESAMPLES) -> Resampled:
     """The score on the test set, and on `resamples` test sets of its size drawn from it with replacement.
 
     Args:
