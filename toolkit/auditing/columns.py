@@ -70,7 +70,7 @@ def find_columns(
                 + "By their names, columns were taken for languages: "
                 + ", ".join(f"'{column}' for {code}" for code, column in by_name.items())
                 + ".",
-                fix=f"write --columns {named}, and in a recipe columns: {{{listed}}}",
+                fix=f'write --columns "{named}", and in a recipe columns: {{{listed}}}',
             )
         )
     if unnamed:

@@ -14,7 +14,7 @@ from toolkit.corpus import OnBroken, read_file
 from toolkit.corpus.beginning import read_beginning, refuse_what_is_no_text, wide_encoding
 from toolkit.corpus.delimited import DELIMITERS, as_rows, mended, other_delimiter, read_cells
 from toolkit.corpus.lines import AS_UTF8, open_text, read_lines
-from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES
+from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES, flat
 from toolkit.errors import CorpusError
 
 _PEEKED = 100
@@ -62,8 +62,8 @@ def open_tolerantly(path: Path, header: Sequence[str] | None, on_broken: OnBroke
 
 def _peeked(rows: Iterator[tuple[int, dict[str, Any]]], unit: str, findings: list[Finding]) -> Opened:
     first = list(islice(rows, _PEEKED))
-    flat = [_flat(row) for _, row in first]
-    columns = tuple(dict.fromkeys(str(column) for row in flat for column in row))
+    known = [flat(row) for _, row in first]
+    columns = tuple(dict.fromkeys(str(column) for row in known for column in row))
 
     def all_rows() -> Iterator[tuple[int, dict[str, Any]]]:
         yield from first
@@ -72,17 +72,7 @@ def _peeked(rows: Iterator[tuple[int, dict[str, Any]]], unit: str, findings: lis
         except CorpusError as error:  # only what is wrong with the whole of a file comes this way
             findings.append(_of_the_file("not-a-table", f"{error.message}.", error.hint or "mend that place"))
 
-    return Opened(((number, _flat(row)) for number, row in all_rows()), unit, columns, tuple(flat), findings)
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    inner = {
-        f"{column}.{name}": value
-        for column, fields in row.items()
-        if isinstance(fields, dict)
-        for name, value in fields.items()
-    }
-    return row | inner if inner else row
+    return Opened(((number, flat(row)) for number, row in all_rows()), unit, columns, tuple(known), findings)
 
 
 def _delimited(

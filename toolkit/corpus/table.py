@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from toolkit.corpus.beginning import check_beginning
 from toolkit.corpus.broken import OnBroken, refuse
@@ -43,7 +44,9 @@ class Table:
             CorpusError: naming the first missing column and those that are there.
         """
         wanted = list(columns)
-        rows = map(_flat, self.rows) if any("." in column for column in wanted) else self.rows
+        rows = self.rows
+        if any("." in column for column in wanted):
+            rows = ((number, flat(row)) for number, row in self.rows)
         first = list(islice(rows, _PEEKED_ROWS))
         have = list(dict.fromkeys(column for _, row in first for column in row))
         missing = [column for column in wanted if column not in have]
@@ -128,22 +131,22 @@ def _squad(path: Path) -> Iterator[Numbered]:
             ) from error
 
 
-def _flat(numbered: Numbered) -> Numbered:
-    number, row = numbered
+def flat(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with the fields of objects in it as columns of their own: `translation.eng`."""
     inner = {
         f"{column}.{field}": value
         for column, fields in row.items()
         if isinstance(fields, dict)
         for field, value in fields.items()
     }
-    return number, row | inner
+    return row | inner if inner else row
 
 
 def _lacks(table: Table, missing: list[str], have: list[str], first: Numbered) -> CorpusError:
     """The error for a missing column, with what the first row suggests."""
     listed = ", ".join(map(str, have[:30]))
     message = f"{table.name} has no column '{missing[0]}'; its columns are: {listed}"
-    inner = [column for column, _ in _flat(first)[1].items() if column not in have]
+    inner = [column for column in flat(first[1]) if column not in have]
     if inner:
         return CorpusError(
             message, f"name the fields inside of it in the recipe: columns: {{{missing[0]}: {inner[0]}}}"
