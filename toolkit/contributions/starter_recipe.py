@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.contributions.house_yaml import yaml_text
-from toolkit.contributions.splitting import Split, split_corpus
-from toolkit.contributions.writing import write_new
+from toolkit.corpus.splitting import Split, split_corpus
+from toolkit.corpus.writing import write_new
 from toolkit.errors import CogsymError, CorpusError
 from toolkit.languages import get_language
 from toolkit.languages.licences import LICENCES, nearest_licence

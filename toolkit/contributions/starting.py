@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.contributions.language_file import language_text
-from toolkit.contributions.writing import write_new
+from toolkit.corpus.writing import write_new
 from toolkit.errors import LanguageError, OutputError
 from toolkit.languages import all_languages, codes, look_in
 from toolkit.languages.checking import check_fields

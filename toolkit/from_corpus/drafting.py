@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.adaptation import carry_languages
 from toolkit.auditing import Audit
-from toolkit.contributions import Split
+from toolkit.corpus.splitting import Split
 from toolkit.errors import LanguageError
 from toolkit.from_corpus.defaults import answer_tokens, usual_fields, wants_examples
 from toolkit.from_corpus.looking import look_through

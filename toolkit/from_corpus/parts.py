@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.contributions import Split, split_corpus
+from toolkit.corpus.splitting import Split, split_corpus
 from toolkit.errors import CorpusError
 from toolkit.from_corpus.files import Corpus, look_into
 from toolkit.from_corpus.wish import Wish

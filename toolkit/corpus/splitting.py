@@ -14,11 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.contributions.writing import write_new
 from toolkit.corpus import BrokenRow, comparable, pairs_form, read_file
 from toolkit.corpus.digests import Digests, digest
 from toolkit.corpus.rows import nothing_left
 from toolkit.corpus.shelf import Shelf
+from toolkit.corpus.writing import write_new
 from toolkit.errors import CorpusError
 
 TRAIN_FILE, TEST_FILE = "train.tsv", "test.tsv"

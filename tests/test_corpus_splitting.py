@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.contributions import Split, split_corpus
-from toolkit.contributions.splitting import usual_test_rows
 from toolkit.corpus import comparable, read_pairs
+from toolkit.corpus.splitting import Split, split_corpus, usual_test_rows
 from toolkit.errors import CorpusError, OutputError
 
 LANGUAGES = ("eng", "ban")
