@@ -234,6 +234,11 @@ def say(interface: str, key: str, **values: object) -> str:
     return _FIELD.sub(lambda field: _isolated(str(values.get(field[1], field[0]))), text)
 
 
+def number(interface: str, value: int) -> str:
+    """A whole number as the interface language groups its digits."""
+    return f"{value:,}".replace(",", "." if interface == "id" else ",")
+
+
 def _isolated(value: str) -> str:
     """A value that runs from right to left, with marks that keep the punctuation around it where it belongs."""
     runs_left = any(unicodedata.bidirectional(mark) in ("R", "AL") for mark in value)

@@ -14,7 +14,7 @@ from itertools import islice
 from arrivals import reason, without_folders
 from catalogue import Catalogue
 from gradio import Error
-from interface_texts import say
+from interface_texts import number, say
 from language_names import written_in
 
 from toolkit.errors import CogsymError, DeltaError
@@ -80,7 +80,7 @@ def problem_with(catalogue: Catalogue, text: str, source: str | None, target: st
     if not text.strip():
         return say(interface, "nothing")
     if len(text) > LIMIT_CHARACTERS:
-        return say(interface, "too_many", count=f"{len(text):,}", limit=f"{LIMIT_CHARACTERS:,}")
+        return say(interface, "too_many", count=number(interface, len(text)), limit=number(interface, LIMIT_CHARACTERS))
     if catalogue.state != "ready":
         return None
     length = catalogue.translator.length(text, direction)
@@ -93,7 +93,7 @@ def problem_with(catalogue: Catalogue, text: str, source: str | None, target: st
 def counter(text: str, interface: str) -> str:
     """How much of the room is used."""
     over = " over" if len(text) > LIMIT_CHARACTERS else ""
-    words = say(interface, "counter", count=f"{len(text):,}", limit=f"{LIMIT_CHARACTERS:,}")
+    words = say(interface, "counter", count=number(interface, len(text)), limit=number(interface, LIMIT_CHARACTERS))
     return f'<span class="counter{over}">{escape(words)}</span>'
 
 

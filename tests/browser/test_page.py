@@ -627,6 +627,8 @@ def test_an_indonesian_visitor_reads_indonesian(visit: Callable[..., Any]) -> No
     page = visit(locale="id-ID")
     sync_api.expect(page.get_by_role("button", name="Terjemahkan", exact=True)).to_be_visible()
     sync_api.expect(page.locator("#head")).to_contain_text("Penerjemah CogSym")
+    sync_api.expect(page.locator("#counter")).to_contain_text("0 dari 5.000")
+    sync_api.expect(page.locator("html")).to_have_attribute("lang", "id")
     sync_api.expect(page.locator("#facts")).to_contain_text("Diterjemahkan oleh")
     page.locator("#go").click()
     sync_api.expect(page.get_by_role("alert")).to_contain_text("Tulislah sesuatu dulu")
