@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -10,7 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ["COGSYM_IDENTIFIER"] = "lid.176"  # whatever else was downloaded here
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,22 @@ class Outcome:
     code: int
     out: str
     err: str
+
+
+# Whoever starts the tests in the background may have told them to ignore Ctrl-C; what they start would then ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def languages_of_the_toolkit() -> Iterator[None]:
+    """What a test lets be known of languages from elsewhere is forgotten after it."""
+    from toolkit.languages import all_languages, registry
+
+    known, own, unusable = dict(all_languages()), dict(registry._own_files), dict(registry._unusable)
+    yield
+    for now, before in ((all_languages(), known), (registry._own_files, own), (registry._unusable, unusable)):
+        now.clear()
+        now.update(before)  # type: ignore[arg-type]
 
 
 @pytest.fixture

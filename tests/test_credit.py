@@ -46,7 +46,8 @@ def test_the_table_of_the_page_thanks_them() -> None:
     there, back = Direction("eng", "jav"), Direction("eng", "ind")
     catalogue = SimpleNamespace(
         adaptation=lambda direction: served if direction == there else None,
-        translator=SimpleNamespace(directions=(there, back), adaptations={"x": served}),
+        directions=(there, back),
+        adaptations={"x": served},
     )
     table = facts.languages_table(catalogue, "en")
     assert "Ibu Sari, A. &lt;b&gt;" in table

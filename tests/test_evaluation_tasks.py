@@ -148,7 +148,7 @@ def test_two_test_sets_of_one_name_are_refused(recipe: Recipe, tmp_path: Path) -
         (b"", r"test set for eng>jav: bad.tsv is empty"),
         (b"eng\tjav\tind\n", r"test set for eng>jav: .*"),
         (b"english\tjav\nx\ty\n", r"bad.tsv has no column 'eng'; its columns are: english, jav"),
-        (b"eng\tjav\nx\ty\nna\xefve\tz\n", r"bad.tsv, line 3: byte 3 is not UTF-8"),
+        (b"eng\tjav\nx\ty\nna\xefve\tz\n", r"bad.tsv, line 3: byte 3 \(0xEF\) is not UTF-8"),
         (b"eng\tjav\n\ty\nx\t\n", r"bad.tsv: nothing left after cleaning \(2 x empty side\)"),
     ],
     ids=["missing", "empty", "no-rows", "column", "encoding", "empty-lines"],

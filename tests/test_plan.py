@@ -348,9 +348,9 @@ def test_the_command_measures_unless_told_otherwise(
 ) -> None:
     (tmp_path / "r.yaml").write_text(f"language: jav\nbase: {tiny_base}\nmax_steps: 10\ndata: [{{path: a.tsv}}]\n")
     done = cogsym("plan", "--recipe", tmp_path / "r.yaml", "--select", "alpha:2")
-    assert re.search(r"takes [\d.]+ to [\d.]+ (ms|s) per step, [\d.,]+ to [\d.,]+ (ms|s|min) for 10 steps", done.err), (
-        done.err
-    )
+    assert re.search(
+        r"takes [\d.,]+ to [\d.,]+ (ms|s) per step, [\d.,]+ to [\d.,]+ (ms|s|min) for 10 steps", done.err
+    ), done.err
     assert "timed on a layer of these shapes just now" in done.err
     assert re.search(r"finding them takes about 0.0 GB and [^,]+ (ms|s), before training: singular", done.err), done.err
     assert " per step" not in cogsym("plan", "--recipe", tmp_path / "r.yaml", "--no-measure").err
