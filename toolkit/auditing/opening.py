@@ -85,7 +85,8 @@ def _delimited(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     with open_text(path, encoding) as file:
         number, first = next(read_cells(read_lines(file), delimiter, lambda row: None), (1, []))
-    other = other_delimiter(first, delimiter)
+    is_one_column = header is not None and len(header) == 1
+    other = None if is_one_column else other_delimiter(first, delimiter)
     if other is not None:
         name, wanted = DELIMITERS[other], DELIMITERS[delimiter]
         findings.append(

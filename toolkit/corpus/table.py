@@ -102,12 +102,15 @@ def read_file(
 
 
 def column_names(path: Path) -> tuple[str, ...]:
-    """The columns of a table, or the fields of its first row.
+    """The columns of a table, as its first rows show them; rows that cannot be read are passed over here.
+
+    Fields of an object in a column are columns too: `translation.eng`.
 
     Raises:
         CorpusError: if the file is missing or unreadable.
     """
-    return next((tuple(row) for _, row in read_file(path).rows), ())
+    rows = islice(read_file(path, on_broken=lambda row: None).rows, _PEEKED_ROWS)
+    return tuple(dict.fromkeys(column for _, row in rows for column in flat(row)))
 
 
 def _from_lines(path: Path, read: Callable[[Iterator[Line]], Iterator[Numbered]]) -> Iterator[Numbered]:
