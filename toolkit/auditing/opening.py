@@ -14,11 +14,10 @@ from toolkit.corpus import OnBroken, read_file
 from toolkit.corpus.beginning import read_beginning, refuse_what_is_no_text, wide_encoding
 from toolkit.corpus.delimited import DELIMITERS, as_rows, mended, other_delimiter, read_cells
 from toolkit.corpus.lines import AS_UTF8, open_text, read_lines
-from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES, flat
+from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES, WORDS_OF_A_SENTENCE, flat
 from toolkit.errors import CorpusError
 
 _PEEKED = 100
-_WORDS_OF_A_SENTENCE = 4
 
 
 @dataclass
@@ -122,7 +121,7 @@ def _rows(
 def _is_a_row(cells: Sequence[str]) -> bool:
     """Whether a first line looks like sentences: most cells are longer than names of columns are."""
     texts = [cell for cell in cells if any(map(str.isalpha, cell))]
-    long = [cell for cell in texts if len(cell.split()) >= _WORDS_OF_A_SENTENCE or len(cell) > 60]
+    long = [cell for cell in texts if len(cell.split()) >= WORDS_OF_A_SENTENCE or len(cell) > 60]
     return bool(texts) and 2 * len(long) >= len(texts)
 
 
