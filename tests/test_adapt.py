@@ -155,6 +155,39 @@ def test_a_language_of_ones_own_is_learnt_and_travels(
     assert "Ana Example" in (tmp_path / "published" / "epo" / "README.md").read_text(encoding="utf-8")
 
 
+def test_replay_files_of_one_name_are_measured_apart(adapt: Run, tmp_path: Path) -> None:
+    replays = []
+    for folder, verb in (("one", "and"), ("two", "or")):
+        (tmp_path / folder).mkdir()
+        replays += ["--replay", tmp_path / folder / "known.tsv"]
+        rows = [f"a {a} {verb} a {b}\tsebuah {b} {folder} {a}" for a in WORDS for b in WORDS if a < b]
+        replays[-1].write_text("\n".join(["eng\tind", *rows]) + "\n")
+    done = adapt(
+        "--language", "jav", "--data", sentences(tmp_path / "m.tsv"), *replays, "--out", "jv", "--yes", "--json"
+    )
+    assert done.code == 0, done.err
+    assert {record["dataset"] for record in json.loads(done.out)["evaluation"]} == {"m", "known 1", "known 2"}
+
+
+def test_a_first_row_that_is_broken_is_dropped_like_any_other(adapt: Run, tmp_path: Path) -> None:
+    data = sentences(tmp_path / "mine.tsv")
+    lines = data.read_text().splitlines()
+    lines[1] += "\tone too many"
+    data.write_text("\n".join(lines) + "\n")
+    assert adapt("--language", "jav", "--data", data, "--dry-run", "--drop-bad-rows").code == 0
+    refused = adapt("--language", "jav", "--data", data, "--dry-run")
+    assert refused.code == 1
+    assert "line 2" in refused.err
+
+
+def test_another_card_is_only_planned_for(adapt: Run, tmp_path: Path) -> None:
+    data = sentences(tmp_path / "mine.tsv")
+    refused = adapt("--language", "jav", "--data", data, "--card", 24, "--out", "jv", "--yes")
+    assert refused.code == 1
+    assert "--dry-run" in refused.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.tsv"]
+
+
 def test_known_languages_are_replayed_and_measured(adapt: Run, tmp_path: Path) -> None:
     data = sentences(tmp_path / "mine.tsv")
     known = tmp_path / "known.tsv"

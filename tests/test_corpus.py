@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.corpus import read_instructions, read_pairs
+from toolkit.auditing.opening import open_tolerantly
+from toolkit.corpus import column_names, read_file, read_instructions, read_pairs
 from toolkit.errors import CorpusError
 
 GOOD = [{"eng": "good morning", "jav": "sugeng enjing"}, {"eng": "thank you", "jav": "matur nuwun"}]
@@ -116,3 +117,20 @@ def test_nusax_is_read_whole(real_data: Path) -> None:
     rows = read_pairs(real_data / "nusax/mt/train.csv", ["eng", "jav"], {"eng": "english", "jav": "javanese"})
     assert len(rows.rows) == 500
     assert not rows.dropped
+
+
+def test_one_column_without_a_header_may_hold_any_sign(tmp_path: Path) -> None:
+    path = tmp_path / "text.tsv"
+    path.write_text("Good morning, friend.\nHow are you; well | good?\n", encoding="utf-8")
+    assert [row["text"] for _, row in read_file(path, header=["text"]).rows] == path.read_text().splitlines()
+    opened = open_tolerantly(path, ["text"], lambda row: None)
+    assert (len(list(opened.rows)), opened.findings) == (2, [])
+
+
+def test_columns_are_known_although_the_first_rows_lack_some_or_are_broken(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("eng\tjav\nhello\nyes\tiya\tone too many\nno\tora\n", encoding="utf-8")
+    assert column_names(path) == ("eng", "jav")
+    nested = tmp_path / "pairs.jsonl"
+    nested.write_text('{"translation": {"eng": "no", "jav": "ora"}}\n', encoding="utf-8")
+    assert set(column_names(nested)) == {"translation", "translation.eng", "translation.jav"}

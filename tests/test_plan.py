@@ -336,6 +336,19 @@ def test_one_end_after_the_other_needs_two_ends(layout: ModelLayout, llama_recip
     assert needs(recipe.model_copy(update={"select": "fisher:8"}), layout, card_bytes=CARD).fits
 
 
+def test_remedies_count_what_ranking_takes_and_only_layers_at_two_ends(
+    layout: ModelLayout, llama_recipe: Recipe
+) -> None:
+    recipe = llama_recipe.model_copy(update={"order": "front_then_rear", "select": "fisher:25%"})
+    small = needs(recipe, layout, card_bytes=16 * 2**30, ranks=True)
+    assert not small.fits
+    assert small.remedies, "layers that cannot have two ends are left aside here too"
+    quantized = recipe.model_copy(update={"order": "together", "frozen": "4bit", "method": "lora"})
+    ranked = needs(quantized, layout, card_bytes=14 * 2**30, ranks=True)
+    assert ranked.memory.peak < 13 * GB < 2 * layout.n_weights < ranked.needed_bytes
+    assert all("`select:" in each for each in ranked.remedies), "the base has to lie in memory whole to rank its layers"
+
+
 def test_the_command_plans_a_ranked_selection(cogsym: Callable[..., Any]) -> None:
     done = cogsym("plan", "--recipe", "llama-2-7b-jav", "--card", "24", "--select", "fisher:25%")
     assert done.code == 0, done.err

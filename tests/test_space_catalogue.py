@@ -13,16 +13,19 @@ from typing import Any
 import pytest
 from conftest import Outcome
 from hub_server import HubServer, Refuse
-from settings import Settings
 from space_pages import Catalogue, open_catalogue, open_over
 
 from toolkit.cli.space import page_folder
+from toolkit.errors import DeltaError
 from toolkit.languages import Direction
 
 sys.path.insert(0, str(page_folder()))
 
+import arrivals
 import facts
 import visits
+from offers import Offer
+from settings import Settings
 
 pytest_plugins = ("hub_server.fixtures",)
 
@@ -146,6 +149,22 @@ def test_a_file_that_breaks_while_it_is_served_costs_its_language_and_nothing_el
     shutil.copy(tiny_deltas["jav"] / "delta.safetensors", path)
     catalogue.look()
     assert last_view(catalogue, "sun.", "jav").translation == "moon."
+
+
+def test_a_delta_may_come_while_another_is_left_out(tiny_base: Path, tiny_deltas: dict[str, Path]) -> None:
+    catalogue = open_over(tiny_base, tiny_deltas["jav"])
+    tried = catalogue._arrivals._tried
+
+    class ComesMeanwhile(arrivals._Tried):
+        def __getattribute__(self, name: str) -> Any:
+            tried.setdefault("new", arrivals._Tried(Offer("new", None, "")))
+            return super().__getattribute__(name)
+
+    first, served = next(iter(tried.items()))
+    tried[first] = ComesMeanwhile(served.offer, served.name)
+    catalogue.leave_out("jav", DeltaError("damaged", "fetch it again"))
+    assert languages(catalogue) == []
+    assert [one.reason for one in catalogue.skipped] == ["damaged"]
 
 
 def test_a_file_that_is_deleted_while_it_is_served_goes_on_until_it_is_noticed(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import card_records
 import pytest
@@ -364,3 +365,21 @@ def test_the_command_refuses_in_one_line(
 
 def test_every_refusal_is_one_that_the_command_line_expects() -> None:
     assert issubclass(TranslationError, CogsymError)
+
+
+def test_a_delta_that_goes_while_another_comes_stays_gone(
+    tiny_base: Path, tiny_deltas: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    translator = Translator.from_pretrained(tiny_deltas["jav"], tiny_base)
+    leaving = threading.Thread(target=lambda: translator.remove("jav"))
+
+    def slow_routes(*arguments: Any) -> Any:
+        if not leaving.ident:
+            leaving.start()
+            leaving.join(0.5)
+        return routes(*arguments)
+
+    monkeypatch.setattr("toolkit.translator.routes", slow_routes)
+    translator.add(tiny_deltas["sun"])
+    leaving.join()
+    assert list(translator.adaptations) == ["sun"]

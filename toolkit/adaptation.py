@@ -221,7 +221,7 @@ def reopen(out: Path) -> Recipe:
     run = RunFolder(out)
     if not run.recipe.is_file():
         raise RecipeError(f"{out} holds no run to continue", "start one with --recipe")
-    if run.config.is_file() and not run.trained.exists():
+    if run.is_trained:
         raise RecipeError(
             f"the run in {out} is finished", "measure it: cogsym evaluate RUN; or start another with --out"
         )

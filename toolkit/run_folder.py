@@ -57,6 +57,11 @@ class RunFolder:
         return self.checkpoints / phase
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the delta is made, so that nothing of the training is left to do."""
+        return self.config.is_file() and not self.trained.exists()
+
+    @property
     def trained(self) -> Path:
         """Folder of the trained tensors, in safetensors."""
         return self.root / "trained"

@@ -28,11 +28,6 @@ class Listener(Protocol):
         """The stage has come so far."""
 
 
-def is_trained(run: RunFolder) -> bool:
-    """Whether the delta is made, so that nothing of the training is left to do."""
-    return run.config.is_file() and not run.trained.exists()
-
-
 def train(recipe: Recipe, run: RunFolder, listener: Listener) -> tuple[Plan, TrainingRecord, DeltaInfo]:
     """Train what the recipe says, or go on with the run that was begun in this folder.
 

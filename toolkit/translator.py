@@ -57,6 +57,7 @@ class Translator:
         """
         self.model, self.tokenizer, self.base_id = model, tokenizer, base_id
         self._switcher, self._known = switcher, tuple(known)
+        self._changing = threading.Lock()
         self._adaptations: dict[str, Adaptation] = {}
         self._routes: dict[Direction, tuple[str, ...]] = routes({}, self._known)
         self._reader = Reader(tokenizer, int(model.config.max_position_embeddings))
@@ -134,14 +135,16 @@ class Translator:
         self._switcher.add(
             adaptation.name, run.root / adaptation.config.delta_file, resident=self._has_room(adaptation.config)
         )
-        adaptations = {**self._adaptations, adaptation.name: adaptation}
-        self._adaptations, self._routes = adaptations, routes(adaptations, self._known)
+        with self._changing:
+            adaptations = {**self._adaptations, adaptation.name: adaptation}
+            self._adaptations, self._routes = adaptations, routes(adaptations, self._known)
         return adaptation
 
     def remove(self, name: str) -> None:
         """Forget a delta."""
-        adaptations = {key: one for key, one in self._adaptations.items() if key != name}
-        self._adaptations, self._routes = adaptations, routes(adaptations, self._known)
+        with self._changing:
+            adaptations = {key: one for key, one in self._adaptations.items() if key != name}
+            self._adaptations, self._routes = adaptations, routes(adaptations, self._known)
         self._switcher.remove(name)
 
     def move(self, device: str | torch.device) -> None:
@@ -151,7 +154,7 @@ class Translator:
 
     def allow_forks(self) -> None:
         """From now on this process may fork at any time: no child inherits a lock that another thread holds."""
-        for lock in (self._reader.lock, self._switcher.lock):
+        for lock in (self._changing, self._reader.lock, self._switcher.lock):
             os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
     def models(self, direction: Direction | str) -> tuple[str, ...]:

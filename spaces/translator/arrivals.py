@@ -88,7 +88,7 @@ class Arrivals:
             if name not in translator.adaptations:
                 return
             log.warning("leaving out %s: %s", name, error)
-            for tried in self._tried.values():
+            for tried in list(self._tried.values()):  # a look may add some meanwhile
                 if tried.name == name:
                     tried.name, tried.reason = None, without_folders(error.message)
             translator.remove(name)

@@ -81,7 +81,7 @@ def outline(sweep: Sweep, folder: Path) -> list[tuple[Point, bool]]:
 def _is_trained(point: Point, run: RunFolder) -> bool:
     """Whether the run, and every snapshot of it, has come to its end."""
     runs = (each for _, each in measured(planned(point), run))
-    return all(each.config.is_file() and not each.trained.exists() for each in runs)
+    return all(each.is_trained for each in runs)
 
 
 def _advance(

@@ -14,11 +14,10 @@ from toolkit.corpus import OnBroken, read_file
 from toolkit.corpus.beginning import read_beginning, refuse_what_is_no_text, wide_encoding
 from toolkit.corpus.delimited import DELIMITERS, as_rows, mended, other_delimiter, read_cells
 from toolkit.corpus.lines import AS_UTF8, open_text, read_lines
-from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES, flat
+from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES, WORDS_OF_A_SENTENCE, flat
 from toolkit.errors import CorpusError
 
 _PEEKED = 100
-_WORDS_OF_A_SENTENCE = 4
 
 
 @dataclass
@@ -85,7 +84,8 @@ def _delimited(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     with open_text(path, encoding) as file:
         number, first = next(read_cells(read_lines(file), delimiter, lambda row: None), (1, []))
-    other = other_delimiter(first, delimiter)
+    is_one_column = header is not None and len(header) == 1
+    other = None if is_one_column else other_delimiter(first, delimiter)
     if other is not None:
         name, wanted = DELIMITERS[other], DELIMITERS[delimiter]
         findings.append(
@@ -121,7 +121,7 @@ def _rows(
 def _is_a_row(cells: Sequence[str]) -> bool:
     """Whether a first line looks like sentences: most cells are longer than names of columns are."""
     texts = [cell for cell in cells if any(map(str.isalpha, cell))]
-    long = [cell for cell in texts if len(cell.split()) >= _WORDS_OF_A_SENTENCE or len(cell) > 60]
+    long = [cell for cell in texts if len(cell.split()) >= WORDS_OF_A_SENTENCE or len(cell) > 60]
     return bool(texts) and 2 * len(long) >= len(texts)
 
 

@@ -80,6 +80,8 @@ def adapt(
     from toolkit.training import refuse_what_cannot_fit
 
     goal = None if publish is None else parse_target(publish)  # a wrong one is told before hours of training
+    if card is not None and not dry_run:
+        raise OutputError("--card only plans, for another machine", "add --dry-run, or leave it out")
     if resume is not None:
         place = reopen(resume)
     else:

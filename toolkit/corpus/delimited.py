@@ -32,7 +32,8 @@ def read_delimited(
     first = next(records, None)
     if first is None:
         raise CorpusError(f"{name} is empty", "give a file with a header line and rows")
-    check_delimiter(name, *first, delimiter)
+    if names is None or len(names) > 1:  # a file of one column may have any character in it
+        check_delimiter(name, *first, delimiter)
     yield from as_rows(name, chain([first], records), delimiter, names, on_broken)
 
 

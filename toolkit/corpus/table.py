@@ -24,7 +24,7 @@ TEXT_SUFFIXES = (".txt", *TABLE_SUFFIXES)
 DELIMITER = {".csv": ",", ".tsv": "\t"}
 _SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _PEEKED_ROWS = 100  # JSON rows may lack a column that is empty in them
-_WORDS_OF_A_SENTENCE = 4  # names of columns are shorter
+WORDS_OF_A_SENTENCE = 4  # names of columns are shorter
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,15 @@ def read_file(
 
 
 def column_names(path: Path) -> tuple[str, ...]:
-    """The columns of a table, or the fields of its first row.
+    """The columns of a table, as its first rows show them; rows that cannot be read are passed over here.
+
+    Fields of an object in a column are columns too: `translation.eng`.
 
     Raises:
         CorpusError: if the file is missing or unreadable.
     """
-    return next((tuple(row) for _, row in read_file(path).rows), ())
+    rows = islice(read_file(path, on_broken=lambda row: None).rows, _PEEKED_ROWS)
+    return tuple(dict.fromkeys(column for _, row in rows for column in flat(row)))
 
 
 def _from_lines(path: Path, read: Callable[[Iterator[Line]], Iterator[Numbered]]) -> Iterator[Numbered]:
@@ -151,7 +154,7 @@ def _lacks(table: Table, missing: list[str], have: list[str], first: Numbered) -
         return CorpusError(
             message, f"name the fields inside of it in the recipe: columns: {{{missing[0]}: {inner[0]}}}"
         )
-    if any(len(str(column).split()) >= _WORDS_OF_A_SENTENCE for column in have):
+    if any(len(str(column).split()) >= WORDS_OF_A_SENTENCE for column in have):
         return CorpusError(
             f"{message}; that looks like sentences: is the line with the names of the columns missing?",
             f"write the names as the first line, e.g. {missing[0]}, or name them in the recipe: header: [...]",

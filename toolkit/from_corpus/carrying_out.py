@@ -100,7 +100,7 @@ def carry_out(place: Workplace, listener: Listener, *, publish_to: str | None = 
         CogsymError: as the stages.
     """
     recipe, run = read_recipe(place.recipe), place.run
-    if stages.is_trained(run):
+    if run.is_trained:
         training, delta = run.read_training(), run.read_delta_info()
     else:
         try:

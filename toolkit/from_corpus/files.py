@@ -41,7 +41,7 @@ def look_into(
         CorpusError: if it cannot be read, or does not show what it holds.
         LanguageError: if a code is unknown.
     """
-    if path.suffix == ".txt":
+    if path.suffix.lower() == ".txt":
         return Corpus(path, "text")
     names = column_names(path)
     if {"instruction", "output"} <= set(names):

@@ -89,7 +89,8 @@ def _replay(wish: Wish, folder: Path, asked: dict[str, Any]) -> tuple[list[dict[
         split = split_corpus(path, folder / DATA / f"known-{number}", corpus.languages, columns=corpus.columns)
         train, test = (file.relative_to(folder).as_posix() for file in (split.train, split.test))
         sources.append({"path": train, "directions": _both_ways(corpus)})
-        tests.append({**asked, "path": test, "name": path.stem, "directions": _both_ways(corpus)})
+        name = path.stem if len(wish.replay) == 1 else f"{path.stem} {number}"  # files of two folders may share a name
+        tests.append({**asked, "path": test, "name": name, "directions": _both_ways(corpus)})
     return sources, tests
 
 

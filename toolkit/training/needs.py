@@ -149,7 +149,10 @@ def requirements(
 
         def would_need(changed: Recipe) -> int:
             picked = selections if changed.select == recipe.select else possible_selections(changed, layout)
-            return max(_Case(changed, base, layout, each, on_gpu).needed_bytes() for each in picked)
+            found = [_Case(changed, base, layout, each, on_gpu) for each in _that_can_train(changed, picked)]
+            most = max(found, key=lambda case: case.memory().peak)
+            finding = ranking_needs(changed, base, layout, most.selection, most.setup, None, mean_tokens, free)
+            return max(most.needed_bytes(), with_overhead(finding.bytes, on_gpu) if ranks and finding else 0)
 
         changes = tuple(remedies(recipe, worst.selection, would_need, free))
     return Requirements(
