@@ -16,11 +16,11 @@ _KINDS = {"Cc": "control", "Cf": "invisible", "Cn": "unassigned", "Co": "private
 _KINDS |= {"Zl": "control", "Zp": "control"}
 _BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
-# A word with letters of two scripts whose letters look alike.
-_LATIN = "A-Za-z\u00c0-\u024f\u0250-\u02af\u1e00-\u1eff"
+# Letters of two scripts that look alike.
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f\u0250-\u02af\u1e00-\u1eff]")
 # Greek, Cyrillic and Armenian letters that pass for Latin ones, those of African alphabets among them (ε for ɛ).
-_ALIKE = "αβγεηικνορτυχͻϵϲΑΒΕΖΗΙΚΜΝΟΡΤΥΧаеорсухіјѕһԁԛԝқәөєАВЕНІЈКМОРСЅТУХҺӘӨЄօոսհցգ"
-_MIXED = re.compile(f"(?=[^\\W\\d_]*[{_LATIN}])(?=[^\\W\\d_]*[{_ALIKE}])[^\\W\\d_]+")
+_ALIKE = re.compile("[αβγεηικνορτυχͻϵϲΑΒΕΖΗΙΚΜΝΟΡΤΥΧаеорсухіјѕһԁԛԝқәөєАВЕНІЈКМОРСЅТУХҺӘӨЄօոսհցգ]")
 _SHORTEST = 3  # letters; shorter ones are often formulas
 
 # UTF-8 that was read as Windows-1252: the first byte of a sequence, and the others as that code page shows them.
@@ -70,8 +70,8 @@ def mixed_word(text: str) -> tuple[int, str] | None:
     """The first word that mixes Latin letters with Cyrillic, Greek or others that look like them."""
     if text.isascii():
         return None
-    for found in _MIXED.finditer(text):
-        if len(found[0]) >= _SHORTEST:
+    for found in _WORD.finditer(text):
+        if len(found[0]) >= _SHORTEST and _LATIN.search(found[0]) and _ALIKE.search(found[0]):
             return found.start(), found[0]
     return None
 

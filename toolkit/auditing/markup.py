@@ -10,9 +10,10 @@ _NAMES = (
 )
 _TAG = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]*)?/?>|<!--|<!doctype", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
-_WIKI = re.compile(r"\[\[[^\]]+\]\]|\{\{[^}]+\}\}|(?<!')'''[^']+'''(?!')")
+# None of these looks twice at a character from several beginnings, however long a cell is: texts come from strangers.
+_WIKI = re.compile(r"\[\[(?:[^\[\]]|\[(?!\[))+\]\]|\{\{(?:[^{}]|\{(?!\{))+\}\}|(?<!')'''[^']+'''(?!')")
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-_EMAIL = re.compile(r"[\w.+-]+@(?!example\.|email\.com)[\w-]+\.[\w.-]*\w")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@(?!example\.|email\.com)[\w-]+\.[.-]*\w")
 _PHONE = re.compile(r"(?<![\w.,])\+\d[\d ()-]{7,}\d")
 
 

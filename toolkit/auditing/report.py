@@ -19,6 +19,9 @@ HEADINGS: dict[Severity, tuple[str, str]] = {
     "look": ("Worth a look", "These may be fine. Read the lines, and decide."),
 }
 
+# What Markdown reads as markup or HTML, and what makes a link of a bare address.
+_MARKS = re.compile(r"[\\*_\[\]<>&|~#$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+
 
 def write_report(audit: Audit, path: Path) -> list[Path]:
     """Write the report, a page or Markdown by the suffix; the files that were written, the report first.
@@ -62,6 +65,7 @@ def _render(template: str, audit: Audit, figures: list[Any], *, autoescape: bool
     environment = Environment(autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["plain"] = _plain
     environment.filters["code"] = _code
+    environment.filters["words"] = _words
     source = (files("toolkit.auditing") / "templates" / template).read_text(encoding="utf-8")
     groups = [
         (severity, *HEADINGS[severity], [finding for finding in audit.findings if finding.severity == severity])
@@ -82,8 +86,18 @@ def _code(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Text of a file as Markdown that shows it and does nothing else: code, without what would end it."""
-    shown = text.replace("`", "ˋ").replace("|", "¦").replace("<", "‹").replace(">", "›")
-    return f"`{shown}`" if shown.strip() else "*(nothing)*"
+    shown = " ".join(text.split()).replace("`", "ˋ").replace("|", "¦").replace("<", "‹").replace(">", "›")
+    return f"`{shown}`" if shown else "*(nothing)*"
+
+
+def _words(text: str) -> str:
+    """A sentence of ours in Markdown, with what stands between backticks as code; names of columns may be in it."""
+    parts = " ".join(text.split()).split("`")
+    if len(parts) % 2 == 0:  # one of them is not ours
+        parts = ["ˋ".join(parts)]
+    return "".join(
+        _plain(part) if index % 2 and part.strip() else _MARKS.sub(r"\\\g<0>", part) for index, part in enumerate(parts)
+    )
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,11 +20,23 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from toolkit.errors import CogsymError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Escape sequences and other control characters, but for line ends and tabs; and marks that turn what follows around.
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class VisibleConsole(Console):
+    """Prints text that may be a stranger's: what would command the terminal is spelt out."""
+
+    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]
+        return super().render_str(_COMMANDS.sub(lambda found: ascii(found[0])[1:-1], text), **options)
+
+
+out = VisibleConsole(highlight=False)
+err = VisibleConsole(stderr=True, highlight=False)
 
 
 def let_one_speak() -> None:

@@ -41,7 +41,7 @@ def find_under(folder: Path, source: Source) -> Located:
     files, outside, missing = dict[str, Path](), list[str](), list[str]()
     for pattern in source.files:
         found = list[tuple[str, Path]]()
-        for root in (folder, *(folder / name for name in (*names, source.name) if "/" not in name)):
+        for root in (folder, *(folder / name for name in (*names, source.name) if _is_plain_name(name))):
             found = [(path.relative_to(root).as_posix(), path) for path in _glob(root, pattern)]
             if found:
                 break
@@ -53,6 +53,11 @@ def find_under(folder: Path, source: Source) -> Located:
             else:
                 files.setdefault(name, path)
     return Located(tuple(sorted(files.items())[:MAX_FILES]), tuple(missing), tuple(outside))
+
+
+def _is_plain_name(name: str) -> bool:
+    """Whether a name is that of something in a folder; whoever wrote it may have called the folder above."""
+    return name not in (".", "..") and not set(name) & set("/\\")
 
 
 def _glob(root: Path, pattern: str) -> Iterator[Path]:
@@ -113,7 +118,8 @@ def _chosen(listing: Listing, patterns: Sequence[str]) -> tuple[list[ListedFile]
         for pattern, found in zip(patterns, wanted, strict=True)
         if not found
     ]
-    files = [file for file in listing.files if any(file in found for found in wanted)]
+    matching = {file.path for found in wanted for file in found}  # of a repository that may hold very many
+    files = [file for file in listing.files if file.path in matching]
     missing = [f"{len(files) - MAX_FILES} more files match"] if len(files) > MAX_FILES else []
     return files[:MAX_FILES], missing, wrong
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from toolkit.contributions.report import Item, Seen, Unchecked
 from toolkit.contributions.smoke import check_pairs
 from toolkit.errors import CogsymError, HubError, LanguageError
@@ -20,11 +18,13 @@ from toolkit.languages import Language
 from toolkit.languages.entries import PublishedModel
 from toolkit.languages.problems import Problem
 from toolkit.languages.registry import CARRIED, read_language
+from toolkit.languages.strict_yaml import plain_mapping
 from toolkit.records import DeltaConfig
 from toolkit.run_folder import RunFolder
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _CARD_BYTES = 2**20
+_CARD_DEPTH = 12  # levels; a `model-index` has 8
 _SMALL = ("README.md", "config.json")
 
 
@@ -207,10 +207,9 @@ def _front_matter(card: Path) -> dict[str, Any]:
         return {}
     match = _FRONT_MATTER.match(card.read_text(encoding="utf-8", errors="replace"))
     try:
-        fields = yaml.safe_load(match[1]) if match else None
-    except yaml.YAMLError:
+        return plain_mapping(match[1], card, _CARD_DEPTH) if match else {}
+    except LanguageError:
         return {}
-    return fields if isinstance(fields, dict) else {}
 
 
 def _listing(value: Any) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from hub_cards.text import escape_markdown
 from toolkit.languages import Language
 from toolkit.languages.entries import PublishedModel
 
@@ -63,10 +64,7 @@ def _model(model: PublishedModel, scores: Scores) -> str:
 
 def _text(text: str) -> str:
     """Words of a person in a cell of a table."""
-    escaped = text.replace("\\", "\\\\")
-    for mark in "|*_`[]<>":
-        escaped = escaped.replace(mark, f"\\{mark}")
-    return escaped
+    return str(escape_markdown(text, limit=500))
 
 
 def published_scores(languages: Iterable[Language], endpoint: str | None = None) -> dict[tuple[str, str], str]:

@@ -129,7 +129,7 @@ def _file(before: Path, after: Path, endpoint: str | None) -> FileReview:
         contributors=tuple(f"{person.name} ({', '.join(person.roles)})" for person in language.contributors),
         problems=_found(problems),
         unchecked=tuple(_cut(words) for words in unchecked[:MAX_PROBLEMS]),
-        models=tuple(_models(_read(before), language, endpoint))[:MAX_MODELS],
+        models=tuple(islice(_models(_read(before), language, endpoint), MAX_MODELS)),
     )
 
 

@@ -16,6 +16,10 @@ from toolkit.hub.searching import search
 from toolkit.hub.target import HUB_PREFIX, is_repo_id
 from toolkit.records import DeltaConfig
 
+MAX_BYTES = 2**24
+"""Of a file of facts; whoever published it may be a stranger."""
+_FACTS = ("config.json", "records/card.json")
+
 
 @dataclass(frozen=True)
 class PublishedDelta:
@@ -71,11 +75,15 @@ def look_up(api: HfApi, delta: str) -> PublishedDelta:
     if not is_repo_id(repo_id) or Path(delta).exists():
         raise HubError(f"'{delta}' is not on the Hub", "publish it (`cogsym publish RUN ORG/NAME`), then give ORG/NAME")
     with hub_errors(f"look at {repo_id}", repo_id, token=api.token):
-        info = api.model_info(repo_id, revision=revision or None)
+        info = api.model_info(repo_id, revision=revision or None, files_metadata=True)
         names = tuple(file.rfilename for file in info.siblings or ())
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
         if "config.json" not in names or "records/card.json" not in names:
             raise HubError(f"{repo_id} is not a published delta", "look for one: `cogsym search`")
-        paths = [api.hf_hub_download(repo_id, name, revision=info.sha) for name in ("config.json", "records/card.json")]
+        for name in _FACTS:
+            if sizes[name] > MAX_BYTES:
+                raise HubError(f"{name} of {repo_id} has {sizes[name]:,} bytes", "no delta says so much of itself")
+        paths = [api.hf_hub_download(repo_id, name, revision=info.sha) for name in _FACTS]
     try:
         config, facts = DeltaConfig.read(Path(paths[0])), CardFacts.read(Path(paths[1]))
     except CardError as error:

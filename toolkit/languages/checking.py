@@ -6,6 +6,7 @@ Only the file itself is looked at, and nothing in it is run or fetched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from toolkit.languages import codes
 from toolkit.languages.codes import Wrong
 from toolkit.languages.language import Language, Names, parse_direction
 from toolkit.languages.licences import LICENCES, nearest_licence
-from toolkit.languages.problems import Problem, schema_problems
+from toolkit.languages.likeness import as_seen
+from toolkit.languages.problems import MOST_PROBLEMS, Problem, schema_problems
 from toolkit.languages.scripts import check_writing
 from toolkit.languages.strict_yaml import read_plain_yaml
 from toolkit.languages.texts import shown, visible
@@ -26,7 +28,7 @@ _Found = Iterator[tuple[str, Wrong]]
 
 
 def check_language_file(path: Path, known: Mapping[str, Language]) -> list[Problem]:
-    """Everything that is wrong with one language file; an empty list if nothing is.
+    """What is wrong with one language file, at most `MOST_PROBLEMS`; an empty list if nothing is.
 
     Args:
         path: the YAML file.
@@ -41,7 +43,7 @@ def check_language_file(path: Path, known: Mapping[str, Language]) -> list[Probl
 
 
 def check_fields(path: Path, fields: Mapping[str, Any], known: Mapping[str, Language]) -> list[Problem]:
-    """Everything that is wrong with what a language file says, or would say if it were written there.
+    """What is wrong with what a language file says, or would say if it were written there; see `check_language_file`.
 
     Args:
         path: the YAML file; it is not read.
@@ -55,16 +57,17 @@ def check_fields(path: Path, fields: Mapping[str, Any], known: Mapping[str, Lang
         code = _code_that_is_none(fields)
         others = [one for one in schema_problems(file, error) if not (code and one.field == "code")]
         return [*([Problem(file, "code", code.message, code.fix)] if code else []), *others]
-    found = [
-        *_name(path, language),
-        *_codes(language),
-        *check_writing(language),
-        *_other_languages(language),
-        *_pairs(language),
-        *_licences(language),
-        *_clashes(language, known),
-    ]
-    return [Problem(file, field, wrong.message, wrong.fix) for field, wrong in found]
+    found = chain(
+        _name(path, language),
+        _codes(language),
+        check_writing(language),
+        _clashes(language, known),
+        _other_languages(language),
+        _pairs(language),
+        _licences(language),
+    )
+    told = islice(found, MOST_PROBLEMS)
+    return [Problem(file, field, wrong.message, wrong.fix) for field, wrong in told]
 
 
 def _code_that_is_none(fields: Mapping[str, Any]) -> Wrong | None:
@@ -145,7 +148,8 @@ def _clashes(language: Language, known: Mapping[str, Language]) -> _Found:
         if other.code == language.code:
             continue
         whose = f"{other.code} ({other.names.english})"
-        for name in sorted(_called(language.names) & _called(other.names)):
+        theirs = {as_seen(name) for name in _called(other.names)}
+        for name in sorted(name for name in _called(language.names) if as_seen(name) in theirs):
             yield "names", Wrong(f"{shown(name)} is a name of {whose} too", "say which one, as in 'Toba Batak'")
         for code in sorted({language.code, *language.other_codes} & {other.code, *other.other_codes}):
             yield "code", Wrong(f"'{code}' leads to {whose} too", "keep it in one of them")

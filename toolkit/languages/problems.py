@@ -13,6 +13,9 @@ from pydantic import BaseModel, ValidationError
 from toolkit.languages.language import Language
 from toolkit.languages.texts import shown, visible
 
+MOST_PROBLEMS = 50
+"""Of one file: nobody reads more at once, and looking for what was meant takes a while each time."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -31,8 +34,8 @@ class Problem:
 
 
 def schema_problems(file: str, error: ValidationError) -> list[Problem]:
-    """The errors of the schema, as a person would say them."""
-    return [_in_words(file, dict(one)) for one in error.errors(include_url=False)]
+    """The errors of the schema, as a person would say them, the first `MOST_PROBLEMS`."""
+    return [_in_words(file, dict(one)) for one in error.errors(include_url=False)[:MOST_PROBLEMS]]
 
 
 def _in_words(file: str, error: dict[str, Any]) -> Problem:

@@ -3,7 +3,7 @@
 A language that is not in the toolkit yet is one file, `CODE.yaml`. It is found in the folder that a person is in,
 beside a recipe, and in the run folder or published delta that was trained with it, there under `languages/`. So it
 travels with whatever needs it, and nobody has to say where it is. What comes with the toolkit is never replaced: a file
-from elsewhere can add a language, and change none.
+from elsewhere can add a language, and change none; nor is one known that passes for a language of the toolkit.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from pydantic import ValidationError
 
 from toolkit.errors import LanguageError
 from toolkit.languages.language import Language
+from toolkit.languages.likeness import as_seen
 from toolkit.languages.problems import schema_problems
 from toolkit.languages.searching import search_languages
 from toolkit.languages.strict_yaml import read_plain_yaml
+from toolkit.languages.texts import shown
 
 FOLDER = Path(__file__).parent
 CARRIED = "languages"
@@ -59,6 +61,10 @@ def _take(code: str, path: Path) -> None:
     except LanguageError as error:  # a recipe may have such a name too, so it is told when the language is wanted
         _unusable[code] = error
         return
+    imitated = _imitated(language)
+    if imitated:
+        _unusable[code] = LanguageError(f"{path}: {imitated}", "give it a name and codes of its own")
+        return
     where = _own_files.setdefault(code, path.absolute())
     if where == path.absolute():  # it may have been edited since
         all_languages()[code] = language
@@ -71,6 +77,22 @@ def _take(code: str, path: Path) -> None:
             f"{language.names.english} in {path}",
             "keep the name that models were trained with as `in_prompts` in both, or give one of them another code",
         )
+
+
+def _imitated(language: Language) -> str | None:
+    """What a language from elsewhere has that people know as a language of the toolkit's, if anything."""
+    names = {as_seen(name): name for name in (language.names.english, language.names.own, *language.names.aliases)}
+    codes = {code for code in (language.iso639_1, *language.other_codes) if code}
+    for other in all_languages().values():
+        if other.code in _own_files or other.code == language.code:
+            continue
+        whose = f"{other.code} ({other.names.english})"
+        for name in (other.names.english, other.names.own, *other.names.aliases):
+            if as_seen(name) in names:
+                return f"{shown(names[as_seen(name)])} is a name of {whose}"
+        for code in sorted(codes & {other.code, other.iso639_1, *other.other_codes}):
+            return f"'{code}' is a code of {whose}"
+    return None
 
 
 def own_file(code: str) -> Path | None:

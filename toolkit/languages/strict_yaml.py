@@ -17,6 +17,7 @@ from toolkit.languages.texts import hostile_character, shown, visible
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 6
+_LONGEST_NUMBER = 40  # characters; a hexadecimal number of 60,000 digits can be read, but not printed
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # several times faster, where PyYAML was built with libyaml
 _OPENS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
@@ -29,9 +30,21 @@ def read_plain_yaml(path: Path) -> dict[str, Any]:
     Raises:
         LanguageError: if it cannot be read, or has anything but plain YAML in it; with the line.
     """
-    text = _text(path)
+    return plain_mapping(_text(path), path)
+
+
+def plain_mapping(text: str, path: Path, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """The mapping that a text in plain YAML holds.
+
+    Args:
+        path: where the text is from, for messages.
+        max_depth: levels of mappings and lists.
+
+    Raises:
+        LanguageError: if it has anything but plain YAML in it; with the line.
+    """
     try:
-        _refuse_what_is_not_plain(text, path)
+        _refuse_what_is_not_plain(text, path, max_depth)
         node = yaml.compose(text, Loader=_Loader)
         if not isinstance(node, yaml.MappingNode):
             raise LanguageError(f"{path}: there are no fields in it", "write `code: ...` and so on, as in jav.yaml")
@@ -70,7 +83,7 @@ def _text(path: Path) -> str:
     return text
 
 
-def _refuse_what_is_not_plain(text: str, path: Path) -> None:
+def _refuse_what_is_not_plain(text: str, path: Path, max_depth: int) -> None:
     depth, documents = 0, 0
     for event in yaml.parse(text, Loader=_Loader):
         line = f"{path}, line {event.start_mark.line + 1 if event.start_mark else 1}"
@@ -85,8 +98,8 @@ def _refuse_what_is_not_plain(text: str, path: Path) -> None:
                 raise LanguageError(f"{line}: a second document starts", "describe one language per file")
         if isinstance(event, _OPENS):
             depth += 1
-            if depth > MAX_DEPTH:
-                raise LanguageError(f"{line}: more than {MAX_DEPTH} levels deep", "no field is that deep")
+            if depth > max_depth:
+                raise LanguageError(f"{line}: more than {max_depth} levels deep", "no field is that deep")
         elif isinstance(event, _CLOSES):
             depth -= 1
 
@@ -113,6 +126,11 @@ def _built(node: yaml.Node, path: Path) -> Any:
         return [_built(item, path) for item in node.value]
     if node.tag == "tag:yaml.org,2002:str":
         return node.value
+    if len(node.value) > _LONGEST_NUMBER:
+        line = node.start_mark.line + 1
+        raise LanguageError(
+            f"{path}, line {line}: {shown(node.value)} is no number that is used", "put quotes around text"
+        )
     try:
         return yaml.constructor.SafeConstructor().construct_object(node)
     except ValueError as error:  # a date such as 2020-13-45
