@@ -57,9 +57,8 @@ def _in_words(file: str, error: dict[str, Any]) -> Problem:
     if kind in ("string_too_short", "too_short"):
         return Problem(file, field, f"{seen} is too few: at least {context['min_length']}", "add what is missing")
     if kind == "string_pattern_mismatch":
-        return Problem(
-            file, field, f"{seen} is not of the right form", _form(field.rstrip(".0123456789").rsplit(".", 1)[-1])
-        )
+        name = [part for part in field.split(".") if not part.isdecimal()][-1]  # of a list's entry, the list
+        return Problem(file, field, f"{seen} is not of the right form", _form(name))
     if kind == "literal_error":
         return Problem(file, field, f"{seen} is not one of the choices", f"use {context['expected']}")
     if kind == "int_parsing":
