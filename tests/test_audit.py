@@ -17,12 +17,14 @@ from playwright.sync_api import sync_playwright
 from toolkit import pocket
 from toolkit.auditing import Audit, audit
 from toolkit.auditing.characters import misread, mixed_word, unusual
+from toolkit.auditing.columns import columns_by_name
 from toolkit.auditing.expectation import expectation
 from toolkit.auditing.guessing import guess_kind, guess_others
 from toolkit.auditing.markup import address, markup, personal
 from toolkit.auditing.report import write_report
 from toolkit.corpus.identifier import Identifier
 from toolkit.errors import CorpusError, LanguageError
+from toolkit.from_corpus.files import look_into
 from toolkit.languages import get_language
 from toolkit.pocket.phrasebook import sentences
 
@@ -72,6 +74,42 @@ def test_columns_are_found_by_their_names(tmp_path: Path, header: tuple[str, str
     assert codes(found) == ["columns-by-name"]
     assert not found.stops
     assert f"jav={header[1]}" in found.findings[0].fix
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (("eng", "jav", "id"), {"jav": "jav", "eng": "eng"}),
+        (("English sentence", "Terjemahan Jawa", "No"), {"jav": "Terjemahan Jawa", "eng": "English sentence"}),
+        (("English sentence", "Bahasa Jawa", "No"), {"jav": "Bahasa Jawa", "eng": "English sentence"}),
+        (("text_eng", "text_jav", "row_id"), {"jav": "text_jav", "eng": "text_eng"}),
+        (("eng_Latn", "jav_Latn", "id"), {"jav": "jav_Latn", "eng": "eng_Latn"}),
+        (("English", "English to Javanese", "Javanese"), {"jav": "Javanese", "eng": "English"}),
+        (("en", "jv", "id"), {"jav": "jv", "eng": "en"}),
+        (("left", "right", "id"), None),
+    ],
+)
+def test_every_command_finds_the_same_columns(
+    tmp_path: Path, header: tuple[str, ...], expected: dict[str, str] | None
+) -> None:
+    numbered = [(a, b, str(index)) for index, (a, b) in enumerate(pairs())]
+    path = write(tmp_path / "a.tsv", numbered, header)
+    audited = audit(path, ["jav", "eng"], identifier=None)
+    if expected is None:
+        assert audited.stops
+        with pytest.raises(CorpusError, match="column"):
+            look_into(path, "jav")
+        return
+    assert not audited.stops
+    assert audited.columns == look_into(path, "jav").columns == expected
+    assert guess_others(path, "jav") == ("eng",)
+
+
+def test_a_word_in_several_names_and_a_column_of_numbers_tell_no_language() -> None:
+    rows = [{"Bahasa Inggris": "a house", "id": "1"}]
+    assert columns_by_name(["Bahasa Inggris", "id"], rows) == {}
+    assert columns_by_name(["Javanese (ngoko)", "Javanese notes"]) == {}
+    assert columns_by_name(["id"], [{"id": "sebuah rumah"}]) == {"ind": "id"}
 
 
 def test_columns_without_names_are_found_by_their_texts(tmp_path: Path) -> None:

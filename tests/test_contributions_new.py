@@ -15,6 +15,7 @@ from toolkit.contributions.language_file import language_text
 from toolkit.languages import all_languages, get_language, registry
 from toolkit.languages.checking import check_language_file
 from toolkit.languages.codes import find_codes, likely_script
+from toolkit.languages.licences import nearest_licence
 from toolkit.languages.registry import FOLDER
 from toolkit.languages.strict_yaml import read_plain_yaml
 from toolkit.recipe import read_recipe
@@ -191,6 +192,24 @@ def test_questions_lead_from_a_name_to_the_files(cogsym: Run, here: Path, person
     assert (language.speakers.count, language.speakers.year, language.related) == (9_000_000, 2020, ("tgl",))
     assert files(here) == ["data/test.tsv", "data/train.tsv", "ilo-recipe.yaml", "ilo.yaml", "my.tsv"]
     assert len(questions) == 22
+
+
+def test_nothing_a_wrong_number_and_an_unknown_name_are_told_and_asked_again(
+    cogsym: Run, here: Path, person: Callable[..., list[str]]
+) -> None:
+    person("", "qqqqqq", "iloko", "9", "1", "", "", "Ilokano", "", "", "", "", "two million", "2,000,000", "a census",
+           "", "tagalog", "", "", "", "", "y")  # fmt: skip
+    outcome = cogsym("languages", "new")
+    assert outcome.code == 0, outcome.err
+    assert "nothing found for qqqqqq" in outcome.err
+    assert "there is no number 9" in outcome.err
+    assert "write it in digits, e.g. 2100000" in outcome.err
+    assert "three small letters of ISO 639-3 for each" in outcome.err
+
+
+@pytest.mark.parametrize(("said", "meant"), [("CC-BY", "cc-by-4.0"), ("cc by sa", "cc-by-sa-4.0"), ("MIT", "mit")])
+def test_the_licence_that_was_meant_is_named(said: str, meant: str) -> None:
+    assert nearest_licence(said) == meant
 
 
 def test_another_name_and_the_columns_are_asked_for_again(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolkit.auditing.known import Known, letters_by_script
+from toolkit.auditing.known import Known, known, letters_by_script
 from toolkit.auditing.record import Finding
 from toolkit.corpus.identifier import Identifier, is_language
+from toolkit.languages import all_languages
 from toolkit.languages.searching import plain
 
 _LOOKED_AT = 100
@@ -47,11 +48,10 @@ def find_columns(
                 found.findings.append(
                     _stop("twin-columns", f"Two columns are called '{wanted}'.", "give each column a name of its own")
                 )
-    by_name = {
-        language.code: named
-        for language in languages
-        if language.code not in found.columns and (named := _named(language, have, found.columns.values()))
-    }
+    free = [column for column in have if column not in found.columns.values()]
+    wanted_codes = {language.code for language in languages} - set(found.columns)
+    named_columns = columns_by_name(free, first, languages)
+    by_name = {code: column for code, column in named_columns.items() if code in wanted_codes}
     found.columns |= by_name
     unnamed = [language for language in languages if language.code not in found.columns]
     guessed = _by_look(unnamed, have, first, identifier, found.columns.values())
@@ -87,29 +87,61 @@ def find_columns(
     return found
 
 
-def describe_columns(have: Sequence[str], languages: Mapping[str, Known]) -> dict[str, str]:
-    """Column by language, for each column whose name tells its language."""
+def columns_by_name(
+    have: Sequence[str], first: Sequence[Mapping[str, Any]] = (), languages: Sequence[Known] = ()
+) -> dict[str, str]:
+    """Column by language, in the columns' order, for each column whose name tells its language.
+
+    A code counts more than a name, a name more than other codes, and a part of a column's name (`Terjemahan Bali`)
+    least. What two columns could be, or what could be two languages, is left out rather than guessed.
+
+    Args:
+        first: some rows: a column of numbers that is called `id` holds no Indonesian.
+        languages: those that are asked for; all that the registry knows are looked for, too.
+    """
+    everyone = {code: known(code) for code in all_languages()} | {each.code: each for each in languages}
+    wordy = [column for column in have if not _is_numbers(column, first)]
+    common = _in_several_names(everyone.values())
+
+    def has_part(column: str, language: Known) -> bool:
+        parts = {plain(part) for part in "".join(c if c.isalnum() else " " for c in column).split()}
+        return bool((parts - common) & {*language.codes, *map(plain, language.names)})
+
     found: dict[str, str] = {}
-    for code, language in languages.items():
-        column = code if code in have else _named(language, have, found.values())
-        if column:
-            found[code] = column
-    return found
+    several: set[str] = set()
+    for tells, columns in ((_is_code, have), (_is_name, have), (_is_other_code, wordy), (has_part, wordy)):
+        free = [column for column in columns if column not in found.values()]
+        sought = [language for code, language in everyone.items() if code not in found and code not in several]
+        claims = {column: [each.code for each in sought if tells(column, each)] for column in free}
+        claimed = Counter(code for codes in claims.values() if len(codes) == 1 for code in codes)
+        several |= {code for code, count in claimed.items() if count > 1}
+        found |= {codes[0]: column for column, codes in claims.items() if len(codes) == 1 and claimed[codes[0]] == 1}
+    order = list(have)
+    return dict(sorted(found.items(), key=lambda item: order.index(item[1])))
 
 
-def _named(language: Known, have: Sequence[str], taken: Any) -> str | None:
-    """The one column whose name says this language: its name in any spelling, or a code among its parts."""
-    names = {plain(name) for name in language.names}
-    free = [column for column in have if column not in taken]
-    exact = [column for column in free if plain(column) in names or column.casefold() in language.codes]
-    if len(exact) == 1:
-        return exact[0]
-    parts = [column for column in free if set(_parts(column)) & (set(language.codes) | names)]
-    return parts[0] if len(parts) == 1 and not exact else None
+def _is_code(column: str, language: Known) -> bool:
+    return column.strip().casefold() == language.code
 
 
-def _parts(column: str) -> list[str]:
-    return [plain(part) for part in "".join(c if c.isalnum() else " " for c in column).split()]
+def _is_name(column: str, language: Known) -> bool:
+    return plain(column) in {plain(name) for name in language.names}
+
+
+def _is_other_code(column: str, language: Known) -> bool:
+    return column.strip().casefold() in language.codes
+
+
+def _in_several_names(languages: Iterable[Known]) -> set[str]:
+    """Words such as `bahasa`, which is a name for Indonesian and stands in the names of its neighbours, too."""
+    of_each = [{word for name in language.names for word in plain(name).split()} for language in languages]
+    return {word for word, count in Counter(word for words in of_each for word in words).items() if count > 1}
+
+
+def _is_numbers(column: str, first: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a column counts or names rows: it holds digits more than letters."""
+    cells = "".join(str(row.get(column) or "") for row in first)
+    return sum(map(str.isdigit, cells)) > sum(map(str.isalpha, cells))
 
 
 def _by_look(

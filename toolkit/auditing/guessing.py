@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolkit.auditing.columns import describe_columns
+from toolkit.auditing.columns import columns_by_name
 from toolkit.auditing.known import known
 from toolkit.auditing.opening import open_tolerantly
 from toolkit.auditing.record import Kind
-from toolkit.languages import all_languages
 
 
 def guess_kind(path: Path, header: Sequence[str] | None = None) -> Kind:
@@ -32,6 +31,6 @@ def guess_others(path: Path, language: str, header: Sequence[str] | None = None)
     Raises:
         CorpusError: if the file is missing or of a kind that is not read.
     """
-    columns = open_tolerantly(path, header, lambda row: None).columns
-    found = describe_columns(columns, {code: known(code) for code in all_languages()})
+    opened = open_tolerantly(path, header, lambda row: None)
+    found = columns_by_name(opened.columns, opened.first, [known(language)])
     return tuple(sorted(set(found) - {language}, key=lambda code: (code != "eng", code)))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.auditing.columns import describe_columns
+from toolkit.auditing.columns import columns_by_name
 from toolkit.auditing.known import Known
 from toolkit.auditing.opening import open_tolerantly
 from toolkit.corpus import clean, comparable
@@ -53,7 +53,9 @@ def compared(texts: Iterable[str], *, plain: bool) -> Iterator[int]:
 
 def _of_file(path: Path, languages: Sequence[Known], columns: Mapping[str, str]) -> Iterator[str]:
     opened = open_tolerantly(path, None, lambda row: None)
-    named = describe_columns(opened.columns, {language.code: language for language in languages})
+    wanted_codes = {language.code for language in languages}
+    by_name = columns_by_name(opened.columns, opened.first, languages)
+    named = {code: column for code, column in by_name.items() if code in wanted_codes}
     named |= {code: column for code, column in columns.items() if column in opened.columns}
     wanted = tuple(named.values()) or opened.columns
     for _, row in opened.rows:

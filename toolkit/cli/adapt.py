@@ -165,7 +165,12 @@ def _print_draft(made: Draft, wish: Wish) -> None:
 
 def _print_audit(audit: Audit) -> None:
     """The file, its findings with the first places, and what to expect of it."""
-    err.print(f"[bold]{escape(audit.name)}[/]: {audit.rows:,} rows, {audit.usable:,} usable", soft_wrap=True)
+    read_as = ", ".join(f"{code} from '{column}'" for code, column in audit.columns.items() if code != column)
+    err.print(
+        f"[bold]{escape(audit.name)}[/]: {audit.rows:,} rows, {audit.usable:,} usable"
+        + (f" ({escape(read_as)})" if read_as and audit.kind == "parallel" else ""),
+        soft_wrap=True,
+    )
     for finding in audit.findings:
         style = {"stop": "red", "drop": "yellow", "look": "cyan"}[finding.severity]
         places = ", ".join(example.place for example in finding.examples[:3])

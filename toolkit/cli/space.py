@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
@@ -70,16 +72,17 @@ def serve(
     from page import launch_options  # type: ignore[import-not-found]
 
     try:
-        _, address, _ = blocks.launch(
-            server_name="127.0.0.1",
-            server_port=port,
-            inbrowser=open_browser,
-            quiet=True,
-            share=False,
-            prevent_thread_lock=True,
-            mcp_server=find_spec("mcp") is not None,
-            **launch_options(),
-        )
+        with redirect_stdout(StringIO()):  # what Gradio prints names another address before the page's
+            _, address, _ = blocks.launch(
+                server_name="127.0.0.1",
+                server_port=port,
+                inbrowser=open_browser,
+                quiet=True,
+                share=False,
+                prevent_thread_lock=True,
+                mcp_server=find_spec("mcp") is not None,
+                **launch_options(),
+            )
     except OSError as error:
         raise OutputError(f"no port for the page: {error}", "choose another one with --port") from error
     out.print(f"The page is at {address}", soft_wrap=True)

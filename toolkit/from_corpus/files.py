@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from toolkit.corpus import column_names
+from toolkit.auditing.columns import columns_by_name
+from toolkit.auditing.known import known
+from toolkit.corpus import read_file
+from toolkit.corpus.table import flat
 from toolkit.errors import CorpusError
-from toolkit.languages import all_languages, get_language
+from toolkit.languages import get_language
 
 _FIRST_CHOICE = "eng"  # of several languages that could be the other side
+_LOOKED_AT = 100  # rows: fields that are empty in the first may be in the next
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,14 @@ def look_into(
     """
     if path.suffix.lower() == ".txt":
         return Corpus(path, "text")
-    names = column_names(path)
+    rows = [flat(row) for _, row in islice(read_file(path, on_broken=lambda row: None).rows, _LOOKED_AT)]
+    names = tuple(dict.fromkeys(str(column) for row in rows for column in row))
     if {"instruction", "output"} <= set(names):
         return Corpus(path, "instructions")
-    found = _by_language(names) | dict(columns or {})
+    given = dict(columns or {})
+    free = [name for name in names if name not in given.values()]
+    asked = [known(code) for code in (language, other) if code is not None]
+    found = columns_by_name(free, rows, asked) | given
     missing = next((column for column in found.values() if column not in names), None)
     if missing is not None:
         raise CorpusError(f"{path.name} has no column '{missing}'; {_listed(names)}", "mend --columns")
@@ -55,33 +64,24 @@ def look_into(
     if language not in found and names == ("text",):
         return Corpus(path, "text")
     if language not in found:
-        raise _not_found(path, language, names)
+        raise _not_found(path, language, names, _likely(rows, names, found))
     if other is None:
         if len(names) == 1:
             return Corpus(path, "text", {language: found[language]})
-        other = _other_side(path, language, found, names)
+        other = _other_side(path, language, found, names, _likely(rows, names, found))
     if other not in found:
-        raise _not_found(path, other, names)
+        raise _not_found(path, other, names, _likely(rows, names, found))
     return Corpus(path, "parallel", {code: found[code] for code in (language, other)})
 
 
-def _by_language(names: Iterable[str]) -> dict[str, str]:
-    """The columns that are called by a code or a name of a language, by its code."""
-    called: dict[str, str] = {}
-    for language in all_languages().values():
-        words = (language.tag, language.names.english, language.names.own, *language.names.aliases)
-        for word in (language.code, language.iso639_1, *language.other_codes, *words):
-            if word:
-                called.setdefault(word.casefold(), language.code)
-    found: dict[str, str] = {}
-    for name in names:
-        code = called.get(str(name).strip().casefold())
-        if code:
-            found.setdefault(code, name)
-    return found
+def _likely(rows: Sequence[Mapping[str, Any]], names: tuple[str, ...], found: Mapping[str, str]) -> str:
+    """The column to take for an example: of those that no language has, the one with the most letters."""
+    free = [name for name in names if name not in found.values()] or list(names)
+    letters = {name: sum(map(str.isalpha, "".join(str(row.get(name) or "") for row in rows))) for name in free}
+    return max(free, key=lambda name: letters[name], default="COLUMN")
 
 
-def _other_side(path: Path, language: str, found: Mapping[str, str], names: tuple[str, ...]) -> str:
+def _other_side(path: Path, language: str, found: Mapping[str, str], names: tuple[str, ...], likely: str) -> str:
     others = [code for code in found if code != language]
     if len(others) == 1:
         return others[0]
@@ -92,10 +92,9 @@ def _other_side(path: Path, language: str, found: Mapping[str, str], names: tupl
             f"{path.name}: which language is on the other side? It has {', '.join(others)}",
             f"name it: --with {others[0]}",
         )
-    rest = [name for name in names if name != found[language]]
     raise CorpusError(
         f"{path.name}: no other column is called by a language; {_listed(names)}",
-        f"say which it is, e.g. --columns eng={rest[0]}",
+        f"say which it is, e.g. --columns {_said(_FIRST_CHOICE, likely)}",
     )
 
 
@@ -109,12 +108,15 @@ def _known_pairs(path: Path, found: Mapping[str, str], names: tuple[str, ...]) -
     )
 
 
-def _not_found(path: Path, code: str, names: tuple[str, ...]) -> CorpusError:
+def _not_found(path: Path, code: str, names: tuple[str, ...], likely: str) -> CorpusError:
     return CorpusError(
         f"{path.name}: no column is called {code} or {get_language(code).names.english}; {_listed(names)}",
-        f"say which it is, e.g. --columns {code}={names[0] if names else 'COLUMN'}; a file without a header line needs "
-        "one",
+        f"say which it is, e.g. --columns {_said(code, likely)}; a file without a header line needs one",
     )
+
+
+def _said(code: str, column: str) -> str:
+    return f'"{code}={column}"' if " " in column else f"{code}={column}"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 LICENCES = frozenset(
@@ -21,5 +22,9 @@ LICENCES = frozenset(
 
 def nearest_licence(text: str) -> str | None:
     """The tag that somebody most likely means, e.g. cc-by-sa-4.0 by `CC BY-SA 4.0`."""
-    near = get_close_matches("-".join(text.lower().split()), LICENCES, n=1, cutoff=0.6)
+    said = "-".join(text.lower().split())
+    versions = [tag for tag in LICENCES if re.fullmatch(re.escape(said) + r"-[\d.]+", tag)]
+    if versions:  # only the version was left out
+        return max(versions)
+    near = get_close_matches(said, LICENCES, n=1, cutoff=0.6)
     return near[0] if near else None

@@ -60,9 +60,12 @@ def _in_words(file: str, error: dict[str, Any]) -> Problem:
     if kind in ("string_too_short", "too_short"):
         return Problem(file, field, f"{seen} is too few: at least {context['min_length']}", "add what is missing")
     if kind == "string_pattern_mismatch":
-        return Problem(file, field, f"{seen} is not of the right form", _form(field.rsplit(".", 1)[-1]))
+        name = [part for part in field.split(".") if not part.isdecimal()][-1]  # of a list's entry, the list
+        return Problem(file, field, f"{seen} is not of the right form", _form(name))
     if kind == "literal_error":
         return Problem(file, field, f"{seen} is not one of the choices", f"use {context['expected']}")
+    if kind == "int_parsing":
+        return Problem(file, field, f"{seen} is no whole number", "write it in digits, e.g. 2100000, or leave it out")
     return Problem(file, field, f"{seen}: {error['msg'].lower()}", "mend that field")
 
 
@@ -87,6 +90,7 @@ def _form(field: str) -> str:
         "revision": "write the whole commit, 40 hexadecimal digits",
         "base_revision": "write the whole commit, 40 hexadecimal digits",
         "sha256": "write the whole SHA-256, 64 hexadecimal digits",
+        "related": "write the three small letters of ISO 639-3 for each, e.g. ind",
         "direction": "write source>target, e.g. 'eng>jav'",
     }.get(field, "compare with jav.yaml")
 

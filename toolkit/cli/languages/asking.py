@@ -103,16 +103,25 @@ def ask_code() -> str:
 
     said = ""
     while True:
-        said = said or Prompt.ask("Which language? A name or a code", console=err)
+        said = said or Prompt.ask("Which language? A name or a code", console=err).strip()
+        if not said:
+            continue
         found = find_codes(said)
+        if not found:
+            err.print(f"  nothing found for {escape(said)}", soft_wrap=True)
         for number, (code, name) in enumerate(found, start=1):
             err.print(f"  [bold]{number}[/]  {code}  {escape(name)}")
         err.print("  [bold]n[/]  none of these: it has no code in ISO 639-3")
         chosen = Prompt.ask("Number, or another name to look for", console=err, default="1" if found else None)
         if chosen == "n":
             return free_code(Path())
-        said = "" if not chosen or chosen.isdecimal() else chosen
-        if chosen and chosen.isdecimal() and 0 < int(chosen) <= len(found):
+        if chosen and not chosen.isdecimal():
+            said = chosen
+        elif not chosen or not found:
+            said = ""
+        elif not 0 < int(chosen) <= len(found):
+            _complain(f"there is no number {chosen}", "type one of the numbers above, n, or another name")
+        else:
             code = found[int(chosen) - 1][0]
             try:
                 first_fields(code)
@@ -144,10 +153,10 @@ def ask_licence() -> str | None:
         _complain(f"'{said}' is no licence that the Hub knows", f"did you mean {near}?" if near else None)
 
 
-def ask_columns(error: CogsymError) -> str:
+def ask_columns(error: CogsymError, code: str) -> str:
     """Which column is which language, after a look at the file did not tell."""
     _complain(error.message, None)
-    return Prompt.ask("Which column is which language, as ilo=COLUMN,eng=COLUMN", console=err)
+    return Prompt.ask(f"Which column is which language, as {code}=COLUMN,eng=COLUMN", console=err)
 
 
 def fill_in(answers: Answers, asks: bool) -> dict[str, Any]:

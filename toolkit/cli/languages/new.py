@@ -123,10 +123,11 @@ def _make_recipe(data: Path, code: str, folder: Path, columns: str | None, asks:
     from toolkit.contributions.starter_recipe import write_starter
 
     try:
-        starter = write_starter(data, code, folder, columns=read_columns(columns), **options)
+        with err.status(f"splitting {escape(data.name)}"):
+            starter = write_starter(data, code, folder, columns=read_columns(columns), **options)
     except CogsymError as error:
         if asks and "--columns" in (error.hint or ""):
-            _make_recipe(data, code, folder, ask_columns(error), asks, **options)
+            _make_recipe(data, code, folder, ask_columns(error, code), asks, **options)
             return
         again = f"; then `cogsym languages new --code {code} --data {data}` goes on from here"
         raise type(error)(error.message, f"{error.hint or 'mend that'}{again}") from error
