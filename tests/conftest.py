@@ -46,7 +46,7 @@ class Outcome:
     err: str
 
 
-# Whoever starts the tests in the background may have told them to ignore Ctrl-C; what they start would then ignore it too.
+# Started in the background, tests may have been told to ignore Ctrl-C; what they start would ignore it too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
