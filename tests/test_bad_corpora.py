@@ -115,10 +115,14 @@ CASES = [
     case("header-alone", "tsv", "eng\tjav\n", "not-a-table", severity="stop", stops="holds a header line and no rows",
          kept=None),
     # Columns.
+    case("semicolons", "csv", table(PAIRS, ";"), None),  # as spreadsheets write where the comma is the decimal sign
+    case("semicolons-and-quotes", "csv", '"eng";"jav"\n' + "".join(f'"{a}; so";"{b}, {a}"\n' for a, b in PAIRS), None),
     case(
-        "semicolons", "csv", table(PAIRS, ";"), "delimiter", severity="stop", place="line 1",
-        stops="line 1: the columns are parted by semicolons, not by commas ('eng;jav')", kept=None,
+        "semicolons-in-tsv", "tsv", table(PAIRS, ";"), "delimiter", severity="stop", place="line 1",
+        stops="line 1: the columns are parted by semicolons, not by tabs ('eng;jav')", kept=None,
     ),
+    case("vertical-bars", "csv", table(PAIRS, "|"), "delimiter", severity="stop", place="line 1",
+         stops="parted by vertical bars, not by commas", kept=None),
     case("commas-in-tsv", "tsv", table(PAIRS, ","), "delimiter", severity="stop", place="line 1",
          stops="parted by commas, not by tabs", kept=None),
     case("tabs-in-csv", "csv", table(PAIRS), "delimiter", severity="stop", place="line 1",

@@ -12,7 +12,7 @@ from toolkit.auditing.record import Example, Finding
 from toolkit.auditing.tally import excerpt
 from toolkit.corpus import OnBroken, read_file
 from toolkit.corpus.beginning import read_beginning, refuse_what_is_no_text, wide_encoding
-from toolkit.corpus.delimited import DELIMITERS, as_rows, mended, other_delimiter, read_cells
+from toolkit.corpus.delimited import DELIMITERS, as_rows, mended, other_delimiter, parted_by, read_cells
 from toolkit.corpus.lines import AS_UTF8, open_text, read_lines
 from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES, WORDS_OF_A_SENTENCE, flat
 from toolkit.errors import CorpusError
@@ -83,7 +83,8 @@ def _delimited(
     findings: list[Finding],
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     with open_text(path, encoding) as file:
-        number, first = next(read_cells(read_lines(file), delimiter, lambda row: None), (1, []))
+        lines, delimiter = parted_by(read_lines(file), delimiter, header)
+        number, first = next(read_cells(lines, delimiter, lambda row: None), (1, []))
     is_one_column = header is not None and len(header) == 1
     other = None if is_one_column else other_delimiter(first, delimiter)
     if other is not None:

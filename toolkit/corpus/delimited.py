@@ -20,7 +20,8 @@ def read_delimited(
 ) -> Iterator[Numbered]:
     """Rows by the columns of the header, each with the number of the line in which it begins.
 
-    A column that is called as one before it is called `name (2)`. Between tabs a quotation mark means itself.
+    A column that is called as one before it is called `name (2)`. Between tabs a quotation mark means itself. For
+    commas, semicolons are taken too, see `parted_by`.
 
     Args:
         names: of the columns, where the file begins without them.
@@ -28,6 +29,7 @@ def read_delimited(
     Raises:
         CorpusError: if there is no row, or the columns are parted by another character.
     """
+    lines, delimiter = parted_by(lines, delimiter, names)
     records = read_cells(lines, delimiter, on_broken)
     first = next(records, None)
     if first is None:
@@ -35,6 +37,22 @@ def read_delimited(
     if names is None or len(names) > 1:  # a file of one column may have any character in it
         check_delimiter(name, *first, delimiter)
     yield from as_rows(name, chain([first], records), delimiter, names, on_broken)
+
+
+def parted_by(lines: Iterable[Line], delimiter: str, names: Sequence[str] | None = None) -> tuple[Iterator[Line], str]:
+    """The same lines, and what parts their columns.
+
+    Where the comma is the decimal sign, spreadsheet programs write semicolons into a csv file: so they are taken where
+    the first line has some and no comma.
+    """
+    source, beginning = iter(lines), list[Line]()
+    for line in source:
+        beginning.append(line)
+        if line.text.strip():
+            break
+    first = beginning[-1].text if beginning else ""
+    may_be = delimiter == "," and (names is None or len(names) > 1)
+    return chain(beginning, source), ";" if may_be and ";" in first and "," not in first else delimiter
 
 
 def as_rows(
