@@ -51,15 +51,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
-def languages_of_the_toolkit() -> Iterator[None]:
-    """What a test lets be known of languages from elsewhere is forgotten after it."""
+def forget_languages() -> Iterator[Callable[[], None]]:
+    """Forgets languages from elsewhere, as a new process does; also when the test ends."""
     from toolkit.languages import all_languages, registry
 
-    known, own, unusable = dict(all_languages()), dict(registry._own_files), dict(registry._unusable)
-    yield
-    for now, before in ((all_languages(), known), (registry._own_files, own), (registry._unusable, unusable)):
-        now.clear()
-        now.update(before)  # type: ignore[arg-type]
+    shipped = dict(all_languages())
+
+    def forget() -> None:
+        registry._own_files.clear()
+        registry._unusable.clear()
+        all_languages().clear()
+        all_languages().update(shipped)
+
+    yield forget
+    forget()
 
 
 @pytest.fixture

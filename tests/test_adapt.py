@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import WORDS
-
-from toolkit.languages import all_languages, registry
 
 Run = Callable[..., Any]
 
@@ -19,23 +17,6 @@ def sentences(path: Path, header: str = "english\tbasa jawa", rows: int = 120) -
     pairs = [f"the {a} is near the {b}\t{b} cedhak {a}" for a in WORDS for b in WORDS if a != b]
     path.write_text("\n".join([header, *pairs[:rows]]) + "\n", encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def own_languages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Forgets languages of one's own, as a new process does; also in the end."""
-    monkeypatch.setattr(registry, "_own_files", {})
-    monkeypatch.setattr(registry, "_unusable", {})
-    shipped = dict(all_languages())
-
-    def forget() -> None:
-        registry._own_files.clear()
-        registry._unusable.clear()
-        all_languages().clear()
-        all_languages().update(shipped)
-
-    yield forget
-    forget()
 
 
 @pytest.fixture
@@ -138,7 +119,7 @@ def test_it_goes_on_where_it_was_stopped(
 
 
 def test_a_language_of_ones_own_is_learnt_and_travels(
-    adapt: Run, own_languages: Callable[[], None], tmp_path: Path
+    adapt: Run, forget_languages: Callable[[], None], tmp_path: Path
 ) -> None:
     language = {"code": "epo", "script": "Latn", "names": {"english": "Esperanto", "own": "Esperanto"}}
     language |= {"contributors": [{"name": "Ana Example", "roles": ["data"]}]}
@@ -146,7 +127,7 @@ def test_a_language_of_ones_own_is_learnt_and_travels(
     incomplete = adapt("--language", "epo", "--data", tmp_path / "mine.tsv", "--out", "eo", "--yes")
     assert "iso639_1: it is missing" in incomplete.err, "what publishing would refuse is told before training"
     (tmp_path / "epo.yaml").write_text(json.dumps(language | {"iso639_1": "eo"}))
-    own_languages()
+    forget_languages()
     data = sentences(tmp_path / "mine.tsv", header="english\tesperanto")
     done = adapt("--language", "epo", "--data", data, "--out", "eo", "--yes", "--publish", "./published/epo")
     assert done.code == 0, done.err

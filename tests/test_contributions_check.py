@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,9 @@ REPO, BASE = "org/tiny-ilo", "tests/tiny-base"
 
 
 @pytest.fixture(autouse=True)
-def fresh_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    monkeypatch.setattr(registry, "_own_files", {})
-    monkeypatch.setattr(registry, "_unusable", {})
-    shipped = dict(all_languages())
-    yield
-    all_languages().clear()
-    all_languages().update(shipped)
 
 
 def language_file(folder: Path, **changes: Any) -> Path:

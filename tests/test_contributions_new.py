@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from toolkit.contributions.language_file import language_text
-from toolkit.languages import all_languages, get_language, registry
+from toolkit.languages import all_languages, get_language
 from toolkit.languages.checking import check_language_file
 from toolkit.languages.codes import find_codes, likely_script
 from toolkit.languages.licences import nearest_licence
@@ -25,17 +25,12 @@ SMOKE = "This house is good. = Nasayaat daytoy a balay."
 
 
 @pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """An empty folder to work in, and a registry that knows only what comes with the toolkit."""
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder to work in."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(registry, "_own_files", {})
-    monkeypatch.setattr(registry, "_unusable", {})
-    shipped = dict(all_languages())
-    yield folder
-    all_languages().clear()
-    all_languages().update(shipped)
+    return folder
 
 
 @pytest.fixture

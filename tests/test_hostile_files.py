@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from toolkit.contributions.overview import languages_page
 from toolkit.errors import HubError, LanguageError
 from toolkit.hub import publish, published, read_published
 from toolkit.hub.declared import ListedFile, Listing
-from toolkit.languages import Language, all_languages, get_language, look_in, registry
+from toolkit.languages import Language, all_languages, get_language, look_in
 from toolkit.languages.checking import check_language_file
 from toolkit.languages.entries import DataSet
 from toolkit.languages.likeness import as_seen
@@ -41,16 +40,6 @@ FIELDS: dict[str, Any] = {
     "names": {"english": "Test Speech", "own": "Basa Uji"},
 }
 AT_ONCE = 3  # seconds; each of these took minutes
-
-
-@pytest.fixture
-def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(registry, "_own_files", {})
-    monkeypatch.setattr(registry, "_unusable", {})
-    shipped = dict(all_languages())
-    yield
-    all_languages().clear()
-    all_languages().update(shipped)
 
 
 def write(folder: Path, text: str | None = None, **changes: Any) -> Path:
@@ -93,7 +82,6 @@ def test_a_name_that_looks_like_another_languages_is_a_problem(tmp_path: Path, n
     assert "is a name of jav (Javanese) too" in problem.message
 
 
-@pytest.mark.usefixtures("fresh_registry")
 @pytest.mark.parametrize(
     "changes",
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from toolkit.errors import LanguageError
 from toolkit.hub.checks import check_run
 from toolkit.hub.contents import DELTA, list_contents
 from toolkit.hub.local import publish_locally
-from toolkit.languages import all_languages, get_language, look_in, registry
+from toolkit.languages import all_languages, get_language, look_in
 from toolkit.recipe import local_files, read_recipe
 from toolkit.routing import read_adaptation
 from toolkit.run_folder import RunFolder
@@ -34,16 +34,10 @@ FIELDS: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def fresh_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Nothing is known but what comes with the toolkit, and nothing lies in the folder that the test is in."""
+def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing lies in the folder that the test is in."""
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    monkeypatch.setattr(registry, "_own_files", {})
-    monkeypatch.setattr(registry, "_unusable", {})
-    shipped = dict(all_languages())
-    yield
-    all_languages().clear()
-    all_languages().update(shipped)
 
 
 def write(folder: Path, **changes: Any) -> Path:

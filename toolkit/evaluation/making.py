@@ -11,7 +11,6 @@ from toolkit.errors import EvaluationError
 from toolkit.evaluation.choices import multiple_choice_task, sentiment_task
 from toolkit.evaluation.consistency import consistency_task, scenarios
 from toolkit.evaluation.drawing import Draw
-from toolkit.evaluation.likelihood import likelihood_task
 from toolkit.evaluation.perplexity import perplexity_task
 from toolkit.evaluation.task import Task
 from toolkit.evaluation.translation import translation_task
@@ -94,10 +93,8 @@ def _directions(test_set: TestSet, learned: str) -> tuple[str, ...]:
 
 def _task(test_set: TestSet, direction: str, draw: Draw) -> Task:
     match test_set:
-        case TranslationSet():
+        case TranslationSet() | LikelihoodSet():
             return translation_task(test_set, direction, draw)
-        case LikelihoodSet():
-            return likelihood_task(test_set, direction, draw)
         case WordsSet():
             return words_task(test_set, direction, draw)
         case SentimentSet():
