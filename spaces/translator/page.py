@@ -184,7 +184,6 @@ class _Page:
                 self.source,
                 self.target,
                 self.input,
-                self.counter,
                 self.head,
                 self.table,
                 self.changes,
@@ -193,8 +192,12 @@ class _Page:
             ],
             **QUIET,
         ).then(self._choose, choice, [self.target, *shown], **QUIET).then(
-            None, None, None, js="() => window.cogsym.translateIfLinked()", api_visibility="private"
-        )
+            # Now, because a visitor may have written something before all of this was there.
+            self._typed,
+            [self.input, *choice],
+            [self.counter, self.problem],
+            **QUIET,
+        ).then(None, None, None, js="() => window.cogsym.translateIfLinked()", api_visibility="private")
         self.news.click(
             self._renew,
             [self.edition, *choice],
@@ -274,7 +277,6 @@ class _Page:
             gr.update(choices=_choices(self.catalogue.sources()), value=source),
             gr.update(choices=_choices(self.catalogue.targets(source) if source else []), value=target),
             gr.update() if text is None else text[: 4 * visits.LIMIT_CHARACTERS],
-            visits.counter(text or "", interface),
             self._head(interface),
             facts.languages_table(self.catalogue, interface),
             facts.what_changed(self.catalogue, interface),
