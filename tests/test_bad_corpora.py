@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from toolkit.auditing import Audit, audit
@@ -435,6 +435,7 @@ PIECES = st.sampled_from(
     suffix=st.sampled_from(["tsv", "csv", "jsonl", "json", "txt"]),
     on_bad_row=st.sampled_from(["stop", "drop"]),
 )
+@example(content=b"en,jv\nx,y", suffix="csv", on_bad_row="stop")
 def test_whatever_the_bytes_there_is_no_traceback(tmp_path: Path, content: bytes, suffix: str, on_bad_row: str) -> None:
     path = tmp_path / f"any.{suffix}"
     path.write_bytes(content)
@@ -443,7 +444,8 @@ def test_whatever_the_bytes_there_is_no_traceback(tmp_path: Path, content: bytes
     found = audit(path, languages, kind=kind, on_bad_row=on_bad_row)  # type: ignore[arg-type]
     assert found.rows >= found.usable >= 0
     assert Audit.model_validate_json(found.model_dump_json()) == found
-    rest = {"kind": "text", "directions": []} if kind == "text" else {}
+    # As the audit tells a person to write the columns that it found by their names.
+    rest = {"kind": "text", "directions": []} if kind == "text" else {"columns": found.columns}
     mixture, error = attempt(path, on_bad_row, **rest)
     if mixture is not None:
         assert len(mixture.examples) == found.usable
