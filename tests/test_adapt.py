@@ -249,8 +249,9 @@ def test_what_stops_training_is_told_with_its_lines_and_what_drops_rows_goes_on(
     assert "line 6" in refused.err
     shown = adapt("--language", "jav", "--data", data, "--dry-run", "--drop-bad-rows")
     assert shown.code == 0, shown.err
-    assert "without text in jav. (line 10)" in shown.err
-    assert "118 usable" in shown.err
+    told = next(line for line in shown.err.splitlines() if "without text in jav" in line)
+    assert ("left out" in told, "line 10" in told) == (True, True)
+    assert "118 of them usable" in shown.err
 
 
 def test_another_language_stops_unless_a_person_knows_better(adapt: Run, tmp_path: Path) -> None:
@@ -259,3 +260,15 @@ def test_another_language_stops_unless_a_person_knows_better(adapt: Run, tmp_pat
     assert refused.code == 1
     assert "javanese" in refused.err.lower()
     assert adapt("--language", "jav", "--data", data, "--dry-run", "--force").code == 0
+
+
+def test_rows_that_are_in_a_test_set_of_ones_own_are_left_out(adapt: Run, tmp_path: Path) -> None:
+    data, own = sentences(tmp_path / "my.tsv"), tmp_path / "own.tsv"
+    lines = data.read_text(encoding="utf-8").splitlines()
+    own.write_text("\n".join([lines[0], *lines[1:4], "a new one\tsing anyar"]) + "\n", encoding="utf-8")
+    shown = adapt("--language", "jav", "--data", data, "--test", own, "--dry-run", "--json")
+    assert shown.code == 0, shown.err
+    planned = json.loads(shown.out)
+    (leaked,) = [finding for finding in planned["audits"][0]["findings"] if finding["code"] == "leaked"]
+    assert (leaked["severity"], leaked["count"]) == ("drop", 3)
+    assert planned["train_rows"] == len(lines) - 1 - 3

@@ -19,6 +19,9 @@ from toolkit.adaptation import licence_of
         ("---\nlicense: {\n---\n", None),
         ("# no front matter\nlicense: mit\n", None),
         (None, None),
+        ('---\nlicense: "apache-2.0"  # as its authors say\n---\n', "apache-2.0"),
+        ("---\nlicense: llama2\ndate: 2020-13-45\nx: " + "[" * 50_000 + "\n---\n", "llama2"),
+        ("---\nlicense: [llama2]\n---\n", None),
     ],
 )
 def test_the_licence_is_what_the_base_s_card_states(tmp_path: Path, card: str | None, licence: str | None) -> None:

@@ -31,6 +31,11 @@ SMALL = {"language": "jav", "base": "pocket", "data": [{"path": "train.tsv", "di
         ({"frozen": "8bit"}, "frozen: Input should be '16bit' or '4bit'", "mend"),
         ({"data": [{"path": "a", "directions": ["eng-jav"]}]}, "'eng-jav' is not a direction", "eng>jav"),
         ({"evaluation": [{"path": "a", "directions": ["eng>jav"], "shots": 2}]}, "shots need shots_path", "mend"),
+        (
+            {"evaluation": [{"path": f"{folder}/t.tsv", "directions": ["eng>jav"]} for folder in "ab"]},
+            "two test sets of kind translation are called 't' in eng>jav; give each a `name:`",
+            "mend",
+        ),
     ],
 )
 def test_a_bad_field_is_named_with_its_value(change: dict[str, object], message: str, hint: str) -> None:

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from toolkit.errors import OutputError, RecipeError
 from toolkit.recipe import Recipe, own_languages, read_recipe, write_recipe
 from toolkit.records import BaseInfo, DeltaConfig, DeltaInfo, SelectionInfo, TrainingRecord
@@ -20,6 +18,9 @@ from toolkit.run_folder import RunFolder
 if TYPE_CHECKING:
     from toolkit.selection import Evidence
     from toolkit.training import Mixture, TrainingStep
+
+
+_LICENCE = re.compile(r"^license:[ \t]*([\"']?)([\w.-]+)\1[ \t\r]*(#.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,10 @@ def licence_of(base: Path) -> str | None:
     card = base / "README.md"
     if not card.is_file():
         return None
+    # One line, not YAML: a stranger's card need not be well-formed for that, and can do nothing with it.
     front_matter = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
-    try:
-        fields = yaml.safe_load(front_matter[1]) if front_matter else None
-    except yaml.YAMLError:
-        return None
-    licence = fields.get("license") if isinstance(fields, dict) else None
-    return licence if isinstance(licence, str) else None
+    stated = front_matter and _LICENCE.search(front_matter[1])
+    return stated[2] if stated else None
 
 
 def refuse_existing(out: Path) -> None:

@@ -175,7 +175,27 @@ class _Page:
 
     def _wire(self) -> None:
         choice = [self.source, self.target]
-        shown = [self.facts, *self.examples, self.output, self.base_output, self.suggestion, self.input]
+        # What depends on the chosen languages: the targets that the source has, facts, examples, writing direction.
+        chosen = [
+            self.target,
+            self.facts,
+            *self.examples,
+            self.output,
+            self.base_output,
+            self.suggestion,
+            self.input,
+        ]
+        self._wire_news(choice, chosen)
+        self._wire_choice(choice, chosen)
+        self._wire_translation(choice)
+        if self.opinions.asked:
+            told = [self.told, self.consent]
+            self.good.click(self._praise, self.rated, told, **QUIET)
+            self.poor.click(self._fault, self.rated, told, **QUIET)
+            self.send.click(self._suggest, [self.rated, self.suggestion], told, **QUIET)
+
+    def _wire_news(self, choice: list[Any], chosen: list[Any]) -> None:
+        """A visitor comes, and what is offered changes while the page is open."""
         self.blocks.load(
             self._arrive,
             None,
@@ -191,7 +211,7 @@ class _Page:
                 self.consent,
             ],
             **QUIET,
-        ).then(self._choose, choice, [self.target, *shown], **QUIET).then(
+        ).then(self._choose, choice, chosen, **QUIET).then(
             # Now, because a visitor may have written something before all of this was there.
             self._typed,
             [self.input, *choice],
@@ -209,24 +229,29 @@ class _Page:
                 self.changes,
                 self.notes,
                 self.problem,
-                self.target,
-                *shown,
+                *chosen,
             ],
             **QUIET,
         )
-        self.source.input(self._choose, choice, [self.target, *shown], **QUIET)
-        self.target.input(self._choose, choice, [self.target, *shown], **QUIET)
+
+    def _wire_choice(self, choice: list[Any], chosen: list[Any]) -> None:
+        """Languages are chosen and swapped, and something is typed."""
+        self.source.input(self._choose, choice, chosen, **QUIET)
+        self.target.input(self._choose, choice, chosen, **QUIET)
         self.swap.click(
             self._swap,
             [*choice, self.input, self.output],
             [self.source, self.target, self.input, self.output],
             js="async (...values) => { await window.cogsym.listsClosed(); return values; }",
             **QUIET,
-        ).then(self._choose, choice, [self.target, *shown], **QUIET)
+        ).then(self._choose, choice, chosen, **QUIET)
         self.input.change(  # not `input`, which misses what is pasted
             self._typed, [self.input, *choice], [self.counter, self.problem], trigger_mode="always_last", **QUIET
         )
         self.compare.change(lambda wanted: gr.update(visible=wanted, value=""), self.compare, self.base_output, **QUIET)
+
+    def _wire_translation(self, choice: list[Any]) -> None:
+        """Translate, stop, other ways to say it, and a link to it."""
         # Gradio writes where a visitor stands in the queue into the status.
         waiting: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": self.status, **MODEL_QUEUE}
         translation = {
@@ -258,11 +283,6 @@ class _Page:
         )
         self.stop.click(self._stop, None, None, **QUIET)
         self.link.click(None, None, None, js="() => window.cogsym.copyLink()", api_visibility="private")
-        if self.opinions.asked:
-            told = [self.told, self.consent]
-            self.good.click(self._praise, self.rated, told, **QUIET)
-            self.poor.click(self._fault, self.rated, told, **QUIET)
-            self.send.click(self._suggest, [self.rated, self.suggestion], told, **QUIET)
 
     def _arrive(self, request: gr.Request) -> list[Any]:
         """A visitor opens the page, perhaps by a link that names languages and text."""

@@ -164,6 +164,9 @@ CATALOGUE = {
         "take them out of the data: what was trained on cannot be tested on (a recipe with `on_leak: drop` leaves "
         "them out)",
     ),
+    "leaked-left-out": Entry(
+        "drop", "{rows} with a sentence of the test set {where}.", "nothing: the recipe leaves them out of training"
+    ),
 }  # fmt: skip
 
 # Rows that cannot be read, by the reader's word for it.

@@ -14,7 +14,7 @@ from toolkit.auditing.held_out import held_out_sentences
 from toolkit.auditing.known import Known, known
 from toolkit.auditing.opening import Opened, open_tolerantly
 from toolkit.auditing.reading import Reading
-from toolkit.auditing.record import SEVERITIES, Audit, Finding, Kind
+from toolkit.auditing.record import SEVERITIES, Audit, Finding, Kind, Severity
 from toolkit.auditing.sides import look_at_sides
 from toolkit.auditing.tally import Tally, rows
 from toolkit.corpus import BrokenRow
@@ -39,6 +39,7 @@ def audit(
     tests: Sequence[Path | TestSet] = (),
     identifier: Identifier | Literal["auto"] | None = "auto",
     on_bad_row: Literal["stop", "drop"] = "stop",
+    on_leak: Literal["stop", "drop"] = "stop",
 ) -> Audit:
     """Everything that is wrong with a file, and what to expect of it. Nothing in the file stops it.
 
@@ -52,6 +53,7 @@ def audit(
         tests: test sets whose sentences must not be in the file, as a recipe has them or as files.
         identifier: `auto` takes the one that is there; None does without.
         on_bad_row: as in the recipe: whether training would stop at rows that cannot be read.
+        on_leak: as in the recipe: whether it would stop at rows that share a sentence with a test set.
 
     Raises:
         CorpusError: if the file, or a test set, is missing or of a kind that is not read.
@@ -84,7 +86,7 @@ def audit(
     findings = [*opened.findings]
     total = reading.rows + broken.counts.total()
     findings += [_broken(code, row, broken, total, on_bad_row) for code, row in faults.items()]
-    findings += _of_rows(reading)
+    findings += _of_rows(reading, on_leak)
     sides, ratios, more = look_at_sides(reading, ear, base)
     findings += more
     usable = len(reading.usable)
@@ -174,13 +176,13 @@ def _broken(code: str, row: BrokenRow, tally: Tally, total: int, on_bad_row: str
     return tally.finding(code, "drop" if on_bad_row == "drop" else "stop", message, fix, total)
 
 
-def _of_rows(reading: Reading) -> list[Finding]:
+def _of_rows(reading: Reading, on_leak: Severity) -> list[Finding]:
     """The findings of the first pass, in the catalogue's words."""
     findings = []
     limit = LONG_PAIR if reading.kind == "parallel" else LONG_TEXT
     for name, count in reading.tally.counts.items():
         code, _, where = name.partition(":")
-        entry = CATALOGUE[code]
+        entry = CATALOGUE["leaked-left-out" if code == "leaked" and on_leak == "drop" else code]
         message = entry.message.format(rows=rows(count), where=where, limit=limit)
         finding = reading.tally.finding(name, entry.severity, message, entry.fix, reading.rows)
         findings.append(finding.model_copy(update={"code": code}))

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from toolkit.cli.audit_view import print_audit
+from toolkit.cli.columns import read_columns
 from toolkit.cli.console import err, out, quiet_libraries
 from toolkit.errors import CorpusError, OutputError
 
 if TYPE_CHECKING:
-    from toolkit.auditing import Audit
     from toolkit.from_corpus import Adapted, Draft, Wish
+    from toolkit.from_corpus.carrying_out import Workplace
+    from toolkit.hub.target import Target
 
 
 def adapt(
@@ -75,9 +78,8 @@ def adapt(
     """
     quiet_libraries()
     from toolkit.cli.story import Storyteller
-    from toolkit.from_corpus import Wish, carry_out, draft, drafting_place, keep, reopen
+    from toolkit.from_corpus import Wish, carry_out, reopen
     from toolkit.hub import parse_target
-    from toolkit.training import refuse_what_cannot_fit
 
     goal = None if publish is None else parse_target(publish)  # a wrong one is told before hours of training
     if card is not None and not dry_run:
@@ -103,23 +105,18 @@ def adapt(
             force=force,
             licence=licence,
         )
-        folder = to or Path(language)
-        with drafting_place(folder, dry_run=dry_run) as where:
-            made = draft(wish, where, card_bytes=None if card is None else round(card * 2**30))
-            if as_json and dry_run:
-                out.print_json(json.dumps(_planned(made)))
-            elif not as_json:
-                _print_draft(made, wish)
-                if goal is not None:
-                    err.print(escape(f"publishes in the end to {goal.repo_id or goal.folder}"), soft_wrap=True)
-            if not force:
-                refuse_what_cannot_fit(made.needs)
-            if dry_run:
-                err.print("dry run: nothing was written", style="dim")
-                return
-            if not (yes or as_json):
-                typer.confirm("Train this now?", abort=True, err=True)
-            place = keep(where, folder)
+        begun = _begin(
+            wish,
+            to or Path(language),
+            card_bytes=None if card is None else round(card * 2**30),
+            goal=goal,
+            asks=not (yes or as_json),
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+        if begun is None:
+            return
+        place = begun
     with Storyteller() as listener:
         adapted = carry_out(place, listener, publish_to=publish)
     if as_json:
@@ -128,15 +125,36 @@ def adapt(
     _print_outcome(adapted)
 
 
-def read_columns(text: str | None) -> dict[str, str]:
-    """`ban=bali,eng=english` as a mapping."""
-    columns = {}
-    for part in (text or "").split(",") if text else ():
-        code, equals, column = (piece.strip() for piece in part.partition("="))
-        if not (code and equals and column):
-            raise CorpusError(f"--columns: '{part}' does not say which column", "write CODE=COLUMN, e.g. ban=bali")
-        columns[code] = column
-    return columns
+def _begin(
+    wish: Wish,
+    folder: Path,
+    *,
+    card_bytes: int | None,
+    goal: Target | None,
+    asks: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> Workplace | None:
+    """Draft and show it; the folder to go on in, or None where that was all that was wanted."""
+    from toolkit.from_corpus import draft, drafting_place, keep
+    from toolkit.training import refuse_what_cannot_fit
+
+    with drafting_place(folder, dry_run=dry_run) as where:
+        made = draft(wish, where, card_bytes=card_bytes)
+        if as_json and dry_run:
+            out.print_json(json.dumps(_planned(made)))
+        elif not as_json:
+            _print_draft(made, wish)
+            if goal is not None:
+                err.print(escape(f"publishes in the end to {goal.repo_id or goal.folder}"), soft_wrap=True)
+        if not wish.force:
+            refuse_what_cannot_fit(made.needs)
+        if dry_run:
+            err.print("dry run: nothing was written", style="dim")
+            return None
+        if asks:
+            typer.confirm("Train this now?", abort=True, err=True)
+        return keep(where, folder)
 
 
 def _print_draft(made: Draft, wish: Wish) -> None:
@@ -144,7 +162,7 @@ def _print_draft(made: Draft, wish: Wish) -> None:
     from toolkit.cli.train import print_sources, print_what_trains
 
     for audit in made.audits:
-        _print_audit(audit)
+        print_audit(audit, err, more=f"a report: cogsym data audit {audit.name} --report report.html")
     if made.split is not None:
         err.print(f"kept for testing: {made.split.test_rows:,} rows, {made.split.train_rows:,} to learn from")
         for reason, count in made.split.dropped.items():
@@ -161,25 +179,6 @@ def _print_draft(made: Draft, wish: Wish) -> None:
     else:
         print_what_trains(made.recipe, made.selection, wish.base)
     print_requirements(made.needs)
-
-
-def _print_audit(audit: Audit) -> None:
-    """The file, its findings with the first places, and what to expect of it."""
-    read_as = ", ".join(f"{code} from '{column}'" for code, column in audit.columns.items() if code != column)
-    err.print(
-        f"[bold]{escape(audit.name)}[/]: {audit.rows:,} rows, {audit.usable:,} usable"
-        + (f" ({escape(read_as)})" if read_as and audit.kind == "parallel" else ""),
-        soft_wrap=True,
-    )
-    for finding in audit.findings:
-        style = {"stop": "red", "drop": "yellow", "look": "cyan"}[finding.severity]
-        places = ", ".join(example.place for example in finding.examples[:3])
-        err.print(
-            f"  [{style}]{finding.severity}[/]  {escape(finding.message)}{escape(f' ({places})') if places else ''}",
-            soft_wrap=True,
-        )
-        err.print(f"        [dim]{escape(finding.fix)}[/]", soft_wrap=True)
-    err.print(escape(audit.expectation), soft_wrap=True, style="dim")
 
 
 def _print_outcome(made: Adapted) -> None:

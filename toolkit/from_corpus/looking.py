@@ -33,6 +33,7 @@ def look_through(wish: Wish, tokenizer: Path | None) -> tuple[tuple[Corpus, ...]
             base=tokenizer,
             tests=() if wish.test is None else (wish.test,),
             on_bad_row=wish.on_bad_row,
+            on_leak="drop",  # as the recipe that is drafted says
         )
         for corpus in corpora
     )

@@ -147,6 +147,7 @@ class Recipe(BaseModel):
             get_language(source.language or self.language)
             for direction in source.directions:
                 parse_direction(direction)
+        self._tests_have_names()
         if self.keep_best and not self.held_out_share:
             raise ValueError("keep_best needs held_out_share, so that there are rows to measure the loss on")
         micro = self.micro_batch_size
@@ -158,6 +159,18 @@ class Recipe(BaseModel):
         if self.method != "lora" and adapters:
             raise ValueError(f"{adapters[0]} has no effect without method: lora")
         return self
+
+    def _tests_have_names(self) -> None:
+        seen: set[tuple[str, ...]] = set()
+        for test in self.evaluation:
+            for direction in getattr(test, "directions", ("",)):
+                name = (test.dataset, test.kind, direction or getattr(test, "language", None) or self.language)
+                if name in seen:
+                    raise ValueError(
+                        f"two test sets of kind {test.kind} are called '{test.dataset}' in {name[2]}; "
+                        "give each a `name:` of its own"
+                    )
+                seen.add(name)
 
     def changes(self) -> dict[str, Any]:
         """The fields that differ from their defaults."""

@@ -118,7 +118,7 @@ def new(
 
 
 def _make_recipe(data: Path, code: str, folder: Path, columns: str | None, asks: bool, **options: Any) -> None:
-    from toolkit.cli.adapt import read_columns
+    from toolkit.cli.columns import read_columns
     from toolkit.cli.languages.asking import ask_columns
     from toolkit.contributions.starter_recipe import write_starter
 
