@@ -199,6 +199,68 @@ def test_the_numbers_are_those_of_the_runs_and_the_base_answers_once(finished: t
     assert bases[0] == bases[1] == bases[2]  # copied, not computed again
 
 
+def test_differences_are_those_of_the_same_resampled_sentences(finished: tuple[Recipe, Path]) -> None:
+    import numpy as np
+    from sacrebleu.metrics import CHRF
+
+    _, out = finished
+    record = SweepFolder(out).read()
+    (found,) = [
+        each
+        for each in record.differences
+        if (each.series, each.against, each.task, each.metric) == ("front", "full", "held-out_jav_eng", "chrF++")
+    ]
+    answers = {}
+    for name in ("front-2.seed0", "full.seed0"):
+        lines = (
+            (RunFolder(out / name).samples / "held-out_jav_eng.adapted.jsonl").read_text(encoding="utf-8").splitlines()
+        )
+        answers[name] = [json.loads(line) for line in lines]
+
+    def score(name: str, rows: list[int]) -> float:
+        chosen = [answers[name][row] for row in rows]
+        references = [[sample["reference"] for sample in chosen]]
+        return CHRF(word_order=2).corpus_score([sample["hypothesis"] for sample in chosen], references).score
+
+    whole = list(range(len(answers["full.seed0"])))
+    front, full = score("front-2.seed0", whole), score("full.seed0", whole)
+    assert (found.value, found.by_seed) == (pytest.approx(front - full), (pytest.approx(front - full),))
+    assert found.percent == (pytest.approx(100 * (front / full - 1)) if full else None)
+    drawn = np.random.default_rng(12345).choice(len(whole), size=(1000, len(whole)))
+    apart = sorted(score("front-2.seed0", list(rows)) - score("full.seed0", list(rows)) for rows in drawn)
+    assert (found.low, found.high) == (pytest.approx(apart[25]), pytest.approx(apart[-26]))
+
+
+def test_adapters_are_compared_with_adapters_everywhere_and_a_place_with_its_own() -> None:
+    from toolkit.analysis.differences import _reference
+
+    both = dict.fromkeys([("full", None), ("full (LoRA)", None), ("cogsym", None), ("cogsym (LoRA)", None)])
+    assert _reference(("cogsym (LoRA)", None), both) == ("full (LoRA)", None)
+    assert _reference(("cogsym", None), both) == ("full", None)
+    assert _reference(("cogsym (LoRA)", None), {("full", None): None}) == ("full", None)
+    assert _reference(("full (LoRA)", None), both) is None
+    over_time = dict.fromkeys([("full", 2), ("full", 4), ("cogsym", 2)])
+    assert _reference(("cogsym", 2), over_time) == ("full", 2)
+    assert _reference(("cogsym", 3), over_time) is None
+
+
+def test_every_place_is_compared_with_the_base_and_all_but_full_with_full(finished: tuple[Recipe, Path]) -> None:
+    _, out = finished
+    record = SweepFolder(out).read()
+    pairs = {(each.series, each.x, each.against) for each in record.differences}
+    assert pairs == {
+        ("cogsym", 2, "base"),
+        ("cogsym", 2, "full"),
+        ("front", 2, "base"),
+        ("front", 2, "full"),
+        ("full", None, "base"),
+    }
+    assert {each.task for each in record.differences} == {"held-out_eng_jav", "held-out_jav_eng"}
+    summary = (out / "sweep.md").read_text(encoding="utf-8")
+    assert "### chrF++, difference from everything trained" in summary
+    assert "of what was known before" not in summary  # nothing of that kind was measured
+
+
 def test_finished_points_are_kept_and_new_ones_join_them(finished: tuple[Recipe, Path], tmp_path: Path) -> None:
     import shutil
 
@@ -369,6 +431,14 @@ def test_methods_show_the_layers_that_each_chose_and_the_spread_over_seeds(recip
     assert row["seeds"] == "0 1"
     assert (float(row["low"]), float(row["high"])) == (min(values), max(values))
     assert float(row["mean"]) == pytest.approx(sum(values) / 2)
+    (apart,) = [
+        each
+        for each in record.differences
+        if (each.series, each.task, each.metric)
+        == ("fisher", "held-out_" + row["direction"].replace(">", "_"), "chrF++")
+    ]
+    assert (apart.against, apart.seeds) == ("base", (0, 1))
+    assert apart.value == pytest.approx(sum(apart.by_seed) / 2)
     shown = "\n".join(ElementTree.parse(tmp_path / "out" / "figures" / "layers.svg").getroot().itertext())
     assert "fisher" in shown
     assert "decoder layer" in shown

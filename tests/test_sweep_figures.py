@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,7 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from toolkit.analysis import PointRecord, SweepRecord, style
-from toolkit.analysis.figures import draw_layers, draw_scores
+from toolkit.analysis.figures import draw_differences, draw_layers, draw_scores
+from toolkit.analysis.record import Difference
+from toolkit.analysis.report import table, table_of_differences
 from toolkit.analysis.scores import Mark, Panel, _Gathered, _panel, as_csv
 from toolkit.records import BaseInfo, Score, SelectionInfo
 
@@ -28,10 +31,13 @@ def panels(places: dict[str, tuple[int | None, ...]], seeds: int = 1, directions
     known = ("eng>jav", "jav>eng", "eng>ind", "xxx>yyy")[:directions]
     return [
         Panel(
+            f"phrases_{direction}",
             "phrases",
             direction,
             "known" if direction == "eng>ind" else "target",
             "chrF++",
+            False,
+            1,
             200,
             2,
             SIGNATURE,
@@ -176,6 +182,65 @@ def test_the_table_says_what_an_interval_lies_between() -> None:
     assert "base,,12.0,10.0,14.0,95% interval" in text
 
 
+def apart(series: str, task: str, percent: float | None, against: str = "full") -> Difference:
+    around = None if percent is None else (percent - 2, percent + 2)
+    return Difference(
+        series=series,
+        against=against,
+        task=task,
+        metric="chrF++",
+        value=-1.0,
+        low=-2.5,
+        high=0.5 if series == "cogsym" else -0.5,
+        percent=percent,
+        percent_low=around and around[0],
+        percent_high=around and around[1],
+        seeds=(0,),
+        by_seed=(-1.0,),
+    )
+
+
+def test_differences_are_drawn_and_told_against_full(tmp_path: Path) -> None:
+    shown = panels(BARS, directions=2)
+    found = (
+        apart("cogsym", "phrases_eng>jav", -1.5),
+        apart("front_then_rear", "phrases_eng>jav", -12.0),
+        apart("cogsym", "phrases_jav>eng", None),
+        apart("cogsym", "phrases_jav>eng", -3.0, against="base"),
+    )
+    made = record("methods").model_copy(update={"differences": found})
+    figure = draw_differences(made, shown)
+    assert figure is not None
+    told = texts(style.save(figure, tmp_path, "apart")[1])
+    for label in ("-1.5", "-12.0", "front, then rear", "% of full's, better to the right", "everything trained"):
+        assert label in told
+    assert "cogsym (LoRA)" not in told  # nothing was compared
+    assert draw_differences(record("methods"), shown) is None
+    _, lines = table_of_differences(made, shown, base=False)
+    assert lines == [
+        ["cogsym", "~-1.5% [-3.5, +0.5]", "~-1.0 [-2.5, +0.5]"],  # in points where full scores nothing
+        ["front_then_rear", "-12.0% [-14.0, -10.0]", "not measured"],
+    ]
+    assert table_of_differences(made, shown, base=True)[1] == [["cogsym", "not measured", "~-3.0% [-5.0, -1.0]"]]
+
+
+def test_small_numbers_are_not_rounded_away() -> None:
+    (panel,) = panels({"cogsym": (None,)}, directions=1)
+    fine = replace(
+        panel,
+        metric="bits per byte",
+        lower_is_better=True,
+        decimals=3,
+        base=Mark(None, (2.5124,), (), 2.4, 2.6),
+        series={"cogsym": (Mark(None, (1.2345,), (0,), 1.2, 1.3),)},
+    )
+    _, lines = table(record("methods"), [fine])
+    assert ["base", "2.512 [2.400, 2.600]"] in lines
+    assert ["cogsym", "1.234 [1.200, 1.300]"] in lines
+    drawn = [text.get_text() for text in draw_scores(record("methods"), [fine]).axes[0].texts]
+    assert "1.234" in drawn
+
+
 def contrast(one: str, other: str) -> float:
     """The WCAG contrast ratio."""
 
@@ -193,10 +258,10 @@ def test_test_sets_of_other_kinds_have_panels_of_their_own(tmp_path: Path) -> No
 
     def row(kind: str, metric: str, value: float, *, lower: bool = False) -> Row:
         scores = {"adapted": Score(metric=metric, value=value, low=value - 1, high=value + 1, signature="s")}
-        return Row("NusaX", "jav", "target", metric, 400, 3, "s", "0" * 64, kind, 1, lower, scores)  # type: ignore[arg-type]
+        return Row("task", "NusaX", "jav", "target", metric, 400, 3, "s", "0" * 64, kind, 1, lower, scores)  # type: ignore[arg-type]
 
     found = {("cogsym", 2): _Gathered({0: row("sentiment", "macro-F1", 40.0).scores["adapted"]})}
     sentiment = _panel(row("sentiment", "macro-F1", 40.0), found, record("positions").points)
     text = _panel(row("perplexity", "bits per byte", 2.5, lower=True), found, record("positions").points)
     assert (sentiment.title, sentiment.metric) == ("jav sentiment", "macro-F1")
-    assert (text.title, text.metric) == ("jav perplexity", "bits per byte (lower is better)")
+    assert (text.title, text.heading, text.decimals) == ("jav perplexity", "bits per byte (lower is better)", 3)

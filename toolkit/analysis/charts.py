@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from toolkit.analysis.record import Difference
 from toolkit.analysis.scores import Mark, Panel
 from toolkit.analysis.style import INK, SMALL, VERMILION, Look, label_ends, literal, plain_axes
 from toolkit.records import SelectionInfo
@@ -64,7 +65,7 @@ def draw_bars(
             axes.text(
                 0.995,
                 row,
-                f"{mark.mean:.1f}",
+                f"{mark.mean:.{panel.decimals}f}",
                 transform=axes.get_yaxis_transform(),
                 ha="right",
                 va="center",
@@ -90,6 +91,36 @@ def draw_bars(
             fontsize=SMALL,
         )
     axes.set_ylim(len(series) - 0.4, -0.55 - 0.45 * len(_references(panel)))
+
+
+def draw_forest(
+    axes: Axes, apart: Mapping[str, Difference], series: Sequence[str], look: dict[str, Look], *, first: bool
+) -> None:
+    """A point and its interval per series, in percent of what 0 stands for; `first` bears the names."""
+    axes.axvline(0, color=INK, linewidth=1.2, linestyle=":")
+    for row, name in enumerate(series):
+        each = apart.get(name)
+        if each is None or each.percent is None:
+            continue
+        _whisker(
+            axes, Mark(None, (each.percent,), (), each.percent_low, each.percent_high), row, look[name], across=True
+        )
+        axes.text(
+            0.995,
+            row,
+            f"{each.percent:+.1f}",
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            color=INK,
+            fontsize=SMALL,
+        )
+    axes.set_yticks(range(len(series)), [literal(READABLE.get(name, name)) for name in series])
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high + 0.22 * (high - low))  # the numbers stand there
+    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
+    axes.tick_params(labelleft=first)
+    axes.set_ylim(len(series) - 0.4, -0.6)
 
 
 def draw_columns(axes: Axes, panel: Panel, look: dict[str, Look], *, top: float, panel_inches: float) -> None:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.analysis.charts import draw_bars, draw_chosen_layers, draw_columns, draw_lines, draw_strip, score_top
+from toolkit.analysis.charts import (
+    draw_bars,
+    draw_chosen_layers,
+    draw_columns,
+    draw_forest,
+    draw_lines,
+    draw_strip,
+    score_top,
+)
 from toolkit.analysis.points import is_reference
 from toolkit.analysis.record import SweepFolder, SweepRecord
 from toolkit.analysis.scores import Panel, has_seeds, test_sets
@@ -24,15 +32,22 @@ BAR_HEIGHT = 0.3
 FOOTER_CHARACTERS = 58  # per panel
 
 
-def draw_figures(folder: SweepFolder, record: SweepRecord, panels: Sequence[Panel]) -> list[Path]:
-    """One figure per metric, and for compared methods the layers that each chose; the PNG files, in their order."""
-    drawn = []
+def draw_figures(folder: SweepFolder, record: SweepRecord, panels: Sequence[Panel]) -> dict[str, Path]:
+    """For each metric its scores and, of bars, how far each is from everything trained; the layers that were chosen.
+
+    Returns:
+        The PNG files by what they show: `chrF++`, `chrF++ against full`, `layers`.
+    """
+    drawn = {}
     for metric in dict.fromkeys(panel.metric for panel in panels):
-        figure = draw_scores(record, [panel for panel in panels if panel.metric == metric])
-        drawn.append(save(figure, folder.figures, slug(metric))[0])
+        shown = [panel for panel in panels if panel.metric == metric]
+        drawn[metric] = save(draw_scores(record, shown), folder.figures, slug(metric))[0]
+        apart = draw_differences(record, shown) if record.kind in ("methods", "order") else None
+        if apart is not None:
+            drawn[f"{metric} against full"] = save(apart, folder.figures, f"{slug(metric)}-against-full")[0]
     chosen = _chosen_layers(folder, record) if record.kind == "methods" else {}
     if chosen:
-        drawn.append(save(draw_layers(chosen), folder.figures, "layers")[0])
+        drawn["layers"] = save(draw_layers(chosen), folder.figures, "layers")[0]
     return drawn
 
 
@@ -47,6 +62,36 @@ def draw_scores(record: SweepRecord, panels: Sequence[Panel]) -> Figure:
         figure = _line_figure(record, panels, series)
     footer(figure, _facts(record, panels))
     return figure
+
+
+def draw_differences(record: SweepRecord, panels: Sequence[Panel]) -> Figure | None:
+    """How far each bar is from everything trained, in percent; None where nothing was compared in percent."""
+    apart = {
+        (each.task, each.series): each
+        for each in record.differences
+        if each.against != "base" and each.metric == panels[0].metric and each.percent is not None
+    }
+    series = [name for name in dict.fromkeys(name for panel in panels for name in panel.series) if _any(apart, name)]
+    if not series:
+        return None
+    figure, grid = _panels(panels, 0.6 + BAR_HEIGHT * len(series), sharey=False)
+    spread_panels(figure)
+    for index, panel in enumerate(panels):
+        _frame(grid[index], panel, panels, grid="x")
+        of_panel = {name: apart[panel.task, name] for name in series if (panel.task, name) in apart}
+        draw_forest(grid[index], of_panel, series, looks(series), first=index % COLUMNS == 0)
+        better = "left" if panel.lower_is_better else "right"
+        grid[index].set_xlabel(literal(f"{panel.metric}: % of full's, better to the {better}"))
+    sentences = [
+        "Line at 0: everything trained (full). Intervals: the middle 95% of paired resamples of the sentences.",
+        f"Base: {record.base.id}. Tested on {test_sets(panels)}.",
+    ]
+    footer(figure, _wrapped(sentences, panels))
+    return figure
+
+
+def _any(apart: Iterable[tuple[str, str]], name: str) -> bool:
+    return any(series == name for _, series in apart)
 
 
 def draw_layers(chosen: dict[str, list[SelectionInfo]]) -> Figure:
@@ -80,7 +125,7 @@ def _line_figure(record: SweepRecord, panels: Sequence[Panel], series: Sequence[
             axes.set_xticks(places)
         axes.set_xlabel("training steps" if over_time else f"decoder layers that train, of {record.base.n_layers}")
         if index % COLUMNS == 0:
-            axes.set_ylabel(literal(panel.metric))
+            axes.set_ylabel(literal(panel.heading))
     return figure
 
 
@@ -90,7 +135,7 @@ def _bar_figure(panels: Sequence[Panel], series: Sequence[str]) -> Figure:
     for index, panel in enumerate(panels):
         _frame(grid[index], panel, panels, grid="x")
         draw_bars(grid[index], panel, series, looks(series), top=score_top(panels), first=index % COLUMNS == 0)
-        grid[index].set_xlabel(literal(panel.metric))
+        grid[index].set_xlabel(literal(panel.heading))
     return figure
 
 
@@ -113,7 +158,7 @@ def _position_figure(record: SweepRecord, panels: Sequence[Panel], series: Seque
         draw_strip(below, places, record.base.n_layers, first=column == 0)
         above.tick_params(labelleft=column == 0)
         if column == 0:
-            above.set_ylabel(literal(panels[index].metric))
+            above.set_ylabel(literal(panels[index].heading))
     return figure
 
 
@@ -153,6 +198,10 @@ def _facts(record: SweepRecord, panels: Sequence[Panel]) -> list[str]:
     dotted = ", ".join(["base", *dict.fromkeys(name for panel in panels for name in panel.references)])
     sentences = [f"Base: {record.base.id}. Tested on {tested}; {spread}. Dotted lines: {dotted}."]
     sentences += dict.fromkeys(panel.signature for panel in panels)
+    return _wrapped(sentences, panels)
+
+
+def _wrapped(sentences: Iterable[str], panels: Sequence[Panel]) -> list[str]:
     width = FOOTER_CHARACTERS * _shape(panels)[0]
     return [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
 

@@ -32,6 +32,27 @@ class PointRecord(Record):
     seconds: float | None = Field(default=None, description="training and evaluation, in the session that finished it")
 
 
+class Difference(Record):
+    """How far a place of a line, or a bar, is from what it is compared with, on the same sentences.
+
+    Intervals are the middle 95% of paired resamples of the sentences (Koehn, 2004), of the mean over seeds.
+    """
+
+    series: str
+    x: int | None = None
+    against: str = Field(description="`base`, or the series that trains everything")
+    task: str = Field(description="as its evaluation records are called")
+    metric: str
+    value: float = Field(description="score minus the other's score, in the metric's unit")
+    low: float
+    high: float
+    percent: float | None = Field(default=None, description="the same in percent of the other's score")
+    percent_low: float | None = None
+    percent_high: float | None = None
+    seeds: tuple[int, ...] = Field(description="those that both were trained with; all, against the base")
+    by_seed: tuple[float, ...] = Field(description="`value` for each of them")
+
+
 class SweepRecord(Record):
     """`sweep.json`: with the run folders beside it, everything that figures and tables are made from."""
 
@@ -43,6 +64,7 @@ class SweepRecord(Record):
     tests: dict[str, str] = Field(description="sha256 of each test file")
     limit: int | None = Field(default=None, description="sentences per test set, at most")
     points: tuple[PointRecord, ...]
+    differences: tuple[Difference, ...] = Field(default=(), description="made when every point has been tried")
 
     @property
     def done(self) -> tuple[PointRecord, ...]:

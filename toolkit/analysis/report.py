@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from toolkit.analysis.points import is_reference
-from toolkit.analysis.record import SweepFolder, SweepRecord
+from toolkit.analysis.record import Difference, SweepFolder, SweepRecord
 from toolkit.analysis.scores import Mark, Panel, as_csv, has_seeds, read_panels, test_sets
 from toolkit.errors import EvaluationError
 
@@ -45,46 +45,111 @@ def can_be_drawn(record: SweepRecord) -> bool:
 
 def table(record: SweepRecord, panels: Sequence[Panel]) -> tuple[list[str], list[list[str]]]:
     """Heading and lines for the panels of one metric: a line per place, a column per direction."""
+    axis = AXES.get(record.kind)
+    lines = [["base", *([""] if axis else []), *(_cell(panel.base, panel) for panel in panels)]]
+    for name in dict.fromkeys(name for panel in panels for name in panel.references):
+        lines.append([name, *([""] if axis else []), *(_cell(panel.references.get(name), panel) for panel in panels)])
+    for name, x in _places(panels):
+        cells = [_cell(_find(panel, name, x), panel) for panel in panels]
+        lines.append([name, *([str(x)] if axis else []), *cells])
+    return _heading(record, panels), lines
+
+
+def table_of_differences(
+    record: SweepRecord, panels: Sequence[Panel], *, base: bool
+) -> tuple[list[str], list[list[str]]]:
+    """How far each place is from everything trained, or from the base; no lines where that was not measured.
+
+    In percent of the other's score, `~` before what may be chance; in the metric's unit where the other scores 0.
+    """
+    axis = AXES.get(record.kind)
+    found = {
+        (each.task, each.metric, each.series, each.x): each
+        for each in record.differences
+        if (each.against == "base") == base
+    }
+    places = (
+        [*((name, None) for panel in panels for name in panel.references), *_places(panels)]
+        if base
+        else _places(panels)
+    )
+    lines = []
+    for name, x in dict.fromkeys(places):
+        cells = [_apart(found.get((panel.task, panel.metric, name, x)), panel) for panel in panels]
+        if any(cells):
+            lines.append([name, *([str(x or "")] if axis else []), *(cell or "not measured" for cell in cells)])
+    return _heading(record, panels), lines
+
+
+def _heading(record: SweepRecord, panels: Sequence[Panel]) -> list[str]:
     several = len({panel.dataset for panel in panels}) > 1
     axis = AXES.get(record.kind)
-    heading = ["trained", *([axis] if axis else [])]
-    heading += [f"{panel.dataset} {panel.direction}" if several else panel.direction for panel in panels]
-    lines = [["base", *([""] if axis else []), *(_cell(panel.base) for panel in panels)]]
-    for name in dict.fromkeys(name for panel in panels for name in panel.references):
-        lines.append([name, *([""] if axis else []), *(_cell(panel.references.get(name)) for panel in panels)])
-    places = dict.fromkeys((name, mark.x) for panel in panels for name, marks in panel.series.items() for mark in marks)
-    for name, x in places:
-        cells = [_cell(_find(panel, name, x)) for panel in panels]
-        lines.append([name, *([str(x)] if axis else []), *cells])
-    return heading, lines
+    directions = [f"{panel.dataset} {panel.direction}" if several else panel.direction for panel in panels]
+    return ["trained", *([axis] if axis else []), *directions]
+
+
+def _places(panels: Sequence[Panel]) -> list[tuple[str, int | None]]:
+    return list(
+        dict.fromkeys((name, mark.x) for panel in panels for name, marks in panel.series.items() for mark in marks)
+    )
+
+
+def _apart(each: Difference | None, panel: Panel) -> str:
+    if each is None:
+        return ""
+    chance = "~" if each.low <= 0 <= each.high else ""
+    if each.percent is None or each.percent_low is None or each.percent_high is None:
+        digits = panel.decimals
+        return f"{chance}{each.value:+.{digits}f} [{each.low:+.{digits}f}, {each.high:+.{digits}f}]"
+    return f"{chance}{each.percent:+.1f}% [{each.percent_low:+.1f}, {each.percent_high:+.1f}]"
 
 
 def _find(panel: Panel, name: str, x: int | None) -> Mark | None:
     return next((mark for mark in panel.series.get(name, ()) if mark.x == x), None)
 
 
-def _cell(mark: Mark | None) -> str:
+def _cell(mark: Mark | None, panel: Panel) -> str:
     if mark is None:
         return "not measured"
-    if mark.low is None or mark.high is None:
-        return f"{mark.mean:.1f}"
-    return f"{mark.mean:.1f} [{mark.low:.1f}, {mark.high:.1f}]"
+    mean, low, high = (
+        None if value is None else f"{value:.{panel.decimals}f}" for value in (mark.mean, mark.low, mark.high)
+    )
+    return f"{mean}" if low is None or high is None else f"{mean} [{low}, {high}]"
 
 
-def _markdown(folder: SweepFolder, record: SweepRecord, panels: Sequence[Panel], figures: Sequence[Path]) -> str:
+def _markdown(folder: SweepFolder, record: SweepRecord, panels: Sequence[Panel], figures: Mapping[str, Path]) -> str:
     parts = [f"# {HEADINGS[record.kind]}", _summary(record, panels)]
-    by_metric = dict.fromkeys(panel.metric for panel in panels)
-    for metric, figure in zip(by_metric, figures, strict=False):
+    for metric in dict.fromkeys(panel.metric for panel in panels):
         shown = [panel for panel in panels if panel.metric == metric]
-        heading, lines = table(record, shown)
         signatures = ", ".join(f"`{signature}`" for signature in dict.fromkeys(panel.signature for panel in shown))
-        parts += [f"## {metric}", _picture(figure, f"{metric}: {HEADINGS[record.kind].lower()}")]
-        parts += [_rows(heading, lines), f"Signature: {signatures}"]
-    for figure in figures[len(by_metric) :]:
-        parts += ["## Layers that each method chose", _picture(figure, "layers that each method chose")]
+        parts += [f"## {shown[0].heading}", _picture(figures[metric], f"{metric}: {HEADINGS[record.kind].lower()}")]
+        parts += [_rows(*table(record, shown)), f"Signature: {signatures}"]
+        parts += _differences(record, shown, figures.get(f"{metric} against full"))
+    if "layers" in figures:
+        parts += ["## Layers that each method chose", _picture(figures["layers"], "layers that each method chose")]
     if record.failed:
         parts += ["## Failed", "\n".join(f"- `{point.name}`: {point.error}" for point in record.failed)]
     return "\n\n".join(parts) + "\n"
+
+
+def _differences(record: SweepRecord, panels: Sequence[Panel], figure: Path | None) -> list[str]:
+    """How far from everything trained, and whether known languages changed; `~` stands before what may be chance."""
+    metric, parts = panels[0].metric, []
+    heading, lines = table_of_differences(record, panels, base=False)
+    if lines:
+        parts.append(f"### {metric}, difference from everything trained")
+        parts += [_picture(figure, f"{metric}: difference from everything trained")] if figure else []
+        parts.append(_rows(heading, lines))
+    known = [panel for panel in panels if panel.role == "known"]
+    heading, lines = table_of_differences(record, known, base=True)
+    if lines:
+        parts += [f"### {metric} of what was known before, difference from the base", _rows(heading, lines)]
+    if parts:
+        parts.append(
+            "In percent of the other's score, with the middle 95% of paired resamples of the sentences; "
+            "`~` before a difference that the draw of sentences alone may have made."
+        )
+    return parts
 
 
 def _summary(record: SweepRecord, panels: Sequence[Panel]) -> str:
@@ -106,7 +171,8 @@ def _picture(figure: Path, text: str) -> str:
 def _rows(heading: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rule = ["---"] + ["---:"] * (len(heading) - 1)
     return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in (heading, rule, *lines)
+        "| " + " | ".join(cell.replace("|", "\\|").replace("~", "\\~") for cell in line) + " |"
+        for line in (heading, rule, *lines)
     )
 
 

@@ -42,10 +42,13 @@ class Mark:
 class Panel:
     """What is drawn in one place: every series of one test set, in one direction, by one metric."""
 
+    task: str  # as its evaluation records are called
     dataset: str
     direction: str  # or the language and what was asked, where that is not translation
     role: Literal["target", "known"]
     metric: str
+    lower_is_better: bool
+    decimals: int
     n: int
     shots: int
     signature: str
@@ -64,6 +67,11 @@ class Panel:
         except LanguageError:
             return self.direction
         return " → ".join(names)
+
+    @property
+    def heading(self) -> str:
+        """The metric, and which way is better where that is down."""
+        return f"{self.metric} (lower is better)" if self.lower_is_better else self.metric
 
 
 @dataclass
@@ -137,10 +145,13 @@ def _panel(row: Row, gathered: dict[tuple[str, int | None], _Gathered], points: 
             series[name] = marks
     base = row.scores.get(BASE)
     return Panel(
+        row.task,
         row.dataset,
         row.what,
         row.role,
-        f"{row.metric} (lower is better)" if row.lower_is_better else row.metric,
+        row.metric,
+        row.lower_is_better,
+        row.decimals,
         row.n,
         row.shots,
         row.signature,
@@ -161,7 +172,7 @@ def as_csv(panels: Iterable[Panel]) -> str:
         places += [(name, mark) for name, mark in panel.references.items()]
         places += [(name, mark) for name, marks in panel.series.items() for mark in marks]
         for name, mark in places:
-            about = [panel.dataset, panel.direction, panel.role, panel.metric, panel.n, panel.shots, name, mark.x]
+            about = [panel.dataset, panel.direction, panel.role, panel.heading, panel.n, panel.shots, name, mark.x]
             between = "lowest and highest seed" if len(mark.seeds) > 1 else "95% interval"
             numbers = [mark.mean, mark.low, mark.high, between, _spaced(mark.seeds), _spaced(mark.values)]
             writer.writerow([*about, *numbers, panel.signature])

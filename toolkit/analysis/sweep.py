@@ -11,6 +11,7 @@ from typing import Any
 
 from toolkit.adaptation import prepare, train_delta
 from toolkit.analysis.continuing import begin, planned
+from toolkit.analysis.differences import find_differences
 from toolkit.analysis.points import Point, Sweep
 from toolkit.analysis.record import SweepFolder, SweepRecord, measured
 from toolkit.errors import CogsymError, OutputError, TrainingError, TrainingStopped
@@ -67,6 +68,8 @@ def run_sweep(sweep: Sweep, out: Path, *, force: bool = False, report: Report | 
     try:
         for record in _advance(sweep, folder, begun, force, report):
             record.write(folder.record)
+        record = record.model_copy(update={"differences": find_differences(sweep, folder, record.done)})
+        record.write(folder.record)
     finally:
         if can_be_drawn(record):
             write_report(folder, record)

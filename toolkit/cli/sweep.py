@@ -218,7 +218,7 @@ def _sweep_progress() -> Iterator[Callable[[SweepStep], None]]:
 
 def _show(folder: SweepFolder, record: SweepRecord, as_json: bool) -> None:
     """Print the table of the first metric, and where everything lies."""
-    from toolkit.analysis.report import can_be_drawn, table
+    from toolkit.analysis.report import can_be_drawn, table, table_of_differences
     from toolkit.analysis.scores import has_seeds, read_panels
 
     if as_json:
@@ -226,20 +226,27 @@ def _show(folder: SweepFolder, record: SweepRecord, as_json: bool) -> None:
         return
     panels = read_panels(folder, record) if can_be_drawn(record) else []
     for metric in dict.fromkeys(panel.metric for panel in panels):
-        heading, lines = table(record, [panel for panel in panels if panel.metric == metric])
-        printed = Table(title=metric, title_justify="left", box=None, header_style="bold")
-        for column in heading:
-            printed.add_column(escape(column), justify="left" if column == "trained" else "right", no_wrap=True)
-        for line in lines:
-            printed.add_row(*map(escape, line))
-        out.print(printed)
+        shown = [panel for panel in panels if panel.metric == metric]
+        _print_scores(shown[0].heading, *table(record, shown))
+        heading, lines = table_of_differences(record, shown, base=False)
+        if lines:
+            _print_scores(f"{metric}, difference from everything trained", heading, lines)
     meaning = "lowest and highest seed" if has_seeds(panels) else "95% bootstrap interval"
     if panels:
-        out.print(f"[a, b]: {meaning}", style="dim", markup=False)
+        out.print(f"[a, b]: {meaning}; of differences paired 95% intervals, ~ may be chance", style="dim", markup=False)
     for point in record.failed:
         err.print(f"[bold red]failed:[/] {escape(point.name)}: {escape(point.error or '')}", soft_wrap=True)
     if panels:
         err.print(f"figures and summary: {folder.report}", style="dim", soft_wrap=True)
+
+
+def _print_scores(title: str, heading: list[str], lines: list[list[str]]) -> None:
+    printed = Table(title=title, title_justify="left", box=None, header_style="bold")
+    for column in heading:
+        printed.add_column(escape(column), justify="left" if column == "trained" else "right", no_wrap=True)
+    for line in lines:
+        printed.add_row(*map(escape, line))
+    out.print(printed)
 
 
 def _duration(seconds: float) -> str:

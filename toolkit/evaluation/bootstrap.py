@@ -58,6 +58,18 @@ def mean_of(draws: Sequence[Resampled]) -> Resampled:
     return Resampled(fmean(each.value for each in draws), np.mean([each.draws for each in draws], axis=0))
 
 
+def difference(system: Resampled, baseline: Resampled) -> Resampled:
+    """How far one score is from another on the same sentences, in the score's own unit."""
+    return Resampled(system.value - baseline.value, system.draws - baseline.draws)
+
+
+def relative_difference(system: Resampled, baseline: Resampled) -> Resampled | None:
+    """The same in percent of the other; None where a resample of the other scores nothing."""
+    if not baseline.value or not baseline.draws.all():
+        return None
+    return Resampled(100 * (system.value / baseline.value - 1), 100 * (system.draws / baseline.draws - 1))
+
+
 def paired_p_value(system: Resampled, baseline: Resampled) -> float:
     """How likely a difference at least this large is if both are equally good; both drew the same sentences.
 

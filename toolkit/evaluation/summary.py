@@ -30,6 +30,18 @@ def measure_group(evaluated: Evaluated, model: str, members: Draws) -> dict[str,
     return {name: replace(each, signature=each.signature + suffix) for name, each in measured.items()}
 
 
+def measure_all(evaluated: Evaluated, model: str, tests: Sequence[Draws]) -> dict[tuple[str, str], Measured]:
+    """Each metric on each test set that the model has answered, and on each group: by the record's task and metric."""
+    found: dict[tuple[str, str], Measured] = {}
+    for draws in tests:
+        for name, measured in (evaluated.measured(model, draws) or {}).items():
+            found[draws[0].test, name] = measured
+    for members in complete_groups(tests):
+        for name, measured in measure_group(evaluated, model, members).items():
+            found[members[0].group.name, name] = measured  # type: ignore[union-attr]
+    return found
+
+
 def summarise(
     evaluated: Evaluated, model: str, members: Draws, others: Mapping[str, Mapping[str, Measured]] | None = None
 ) -> EvaluationRecord:

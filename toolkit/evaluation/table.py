@@ -18,6 +18,7 @@ SIGNIFICANT = 0.05
 class Row:
     """One metric on one test set in one direction, with the score of every model that was measured on it."""
 
+    task: str  # as its records are called
     dataset: str
     direction: str
     role: Literal["target", "known"]
@@ -79,6 +80,7 @@ def comparison_table(records: Iterable[EvaluationRecord]) -> list[Row]:
             row = rows.setdefault(
                 key,
                 Row(
+                    record.task,
                     record.dataset,
                     record.direction,
                     record.role,
