@@ -212,7 +212,7 @@ def test_differences_are_drawn_and_told_against_full(tmp_path: Path) -> None:
     figure = draw_differences(made, shown)
     assert figure is not None
     told = texts(style.save(figure, tmp_path, "apart")[1])
-    for label in ("-1.5", "-12.0", "front, then rear", "% of full's, better to the right", "everything trained"):
+    for label in ("-1.5", "-12.0", "front, then rear", "% from full; better to the right", "everything trained"):
         assert label in told
     assert "cogsym (LoRA)" not in told  # nothing was compared
     assert draw_differences(record("methods"), shown) is None
@@ -263,5 +263,5 @@ def test_test_sets_of_other_kinds_have_panels_of_their_own(tmp_path: Path) -> No
     found = {("cogsym", 2): _Gathered({0: row("sentiment", "macro-F1", 40.0).scores["adapted"]})}
     sentiment = _panel(row("sentiment", "macro-F1", 40.0), found, record("positions").points)
     text = _panel(row("perplexity", "bits per byte", 2.5, lower=True), found, record("positions").points)
-    assert (sentiment.title, sentiment.metric) == ("jav sentiment", "macro-F1")
-    assert (text.title, text.heading, text.decimals) == ("jav perplexity", "bits per byte (lower is better)", 3)
+    assert (sentiment.title, sentiment.metric) == ("Javanese: sentiment", "macro-F1")
+    assert (text.title, text.heading, text.decimals) == ("Javanese: perplexity", "bits per byte (lower is better)", 3)

@@ -81,7 +81,7 @@ def draw_differences(record: SweepRecord, panels: Sequence[Panel]) -> Figure | N
         of_panel = {name: apart[panel.task, name] for name in series if (panel.task, name) in apart}
         draw_forest(grid[index], of_panel, series, looks(series), first=index % COLUMNS == 0)
         better = "left" if panel.lower_is_better else "right"
-        grid[index].set_xlabel(literal(f"{panel.metric}: % of full's, better to the {better}"))
+        grid[index].set_xlabel(literal(f"{panel.metric}, % from full; better to the {better}"))
     sentences = [
         "Line at 0: everything trained (full). Intervals: the middle 95% of paired resamples of the sentences.",
         f"Base: {record.base.id}. Tested on {test_sets(panels)}.",

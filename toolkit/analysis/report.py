@@ -55,6 +55,20 @@ def table(record: SweepRecord, panels: Sequence[Panel]) -> tuple[list[str], list
     return _heading(record, panels), lines
 
 
+def table_of_panel(record: SweepRecord, panel: Panel) -> tuple[list[str], list[list[str]]]:
+    """The same for one direction alone, with how far each place is from everything trained and from the base."""
+    heading, lines = table(record, [panel])
+    heading[-1] = "score"
+    places = len(heading) - 1  # how many cells name the place
+    for base in (False, True):
+        _, apart = table_of_differences(record, [panel], base=base)
+        if apart:
+            told = {tuple(line[:places]): line[-1] for line in apart}
+            heading.append("from base" if base else "from full")
+            lines = [[*line, told.get(tuple(line[:places]), "")] for line in lines]
+    return heading, lines
+
+
 def table_of_differences(
     record: SweepRecord, panels: Sequence[Panel], *, base: bool
 ) -> tuple[list[str], list[list[str]]]:

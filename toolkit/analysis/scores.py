@@ -60,13 +60,18 @@ class Panel:
 
     @property
     def title(self) -> str:
-        """The direction in words."""
+        """The direction, or the language, in words; then what was asked."""
+        where, _, asked = self.direction.partition(" ")
         try:
-            direction = parse_direction(self.direction)
-            names = [get_language(code).names.english for code in (direction.source, direction.target)]
+            if ">" in where:
+                direction = parse_direction(where)
+                codes = [direction.source, direction.target]
+            else:
+                codes = [where]
+            names = [get_language(code).names.english for code in codes]
         except LanguageError:
             return self.direction
-        return " → ".join(names)
+        return ": ".join([" → ".join(names), *([asked] if asked else [])])
 
     @property
     def heading(self) -> str:

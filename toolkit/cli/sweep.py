@@ -217,36 +217,32 @@ def _sweep_progress() -> Iterator[Callable[[SweepStep], None]]:
 
 
 def _show(folder: SweepFolder, record: SweepRecord, as_json: bool) -> None:
-    """Print the table of the first metric, and where everything lies."""
-    from toolkit.analysis.report import can_be_drawn, table, table_of_differences
+    """Print a table for every direction and metric, and where everything lies."""
+    from toolkit.analysis.report import can_be_drawn, table_of_panel
     from toolkit.analysis.scores import has_seeds, read_panels
 
     if as_json:
         out.print_json(record.model_dump_json())
         return
     panels = read_panels(folder, record) if can_be_drawn(record) else []
-    for metric in dict.fromkeys(panel.metric for panel in panels):
-        shown = [panel for panel in panels if panel.metric == metric]
-        _print_scores(shown[0].heading, *table(record, shown))
-        heading, lines = table_of_differences(record, shown, base=False)
-        if lines:
-            _print_scores(f"{metric}, difference from everything trained", heading, lines)
+    for panel in panels:
+        several = len({each.dataset for each in panels}) > 1
+        where = f"{panel.dataset} {panel.direction}" if several else panel.direction
+        heading, lines = table_of_panel(record, panel)
+        printed = Table(title=escape(f"{where}, {panel.heading}"), title_justify="left", box=None, header_style="bold")
+        for column in heading:
+            printed.add_column(escape(column), justify="left" if column == "trained" else "right", no_wrap=True)
+        for line in lines:
+            printed.add_row(*map(escape, line))
+        out.print(printed)
     meaning = "lowest and highest seed" if has_seeds(panels) else "95% bootstrap interval"
     if panels:
-        out.print(f"[a, b]: {meaning}; of differences paired 95% intervals, ~ may be chance", style="dim", markup=False)
+        out.print(f"\\[a, b]: {meaning}; of differences, paired 95% interval over sentences", style="dim")
+        out.print("~: the draw of sentences alone may have made this difference", style="dim")
     for point in record.failed:
         err.print(f"[bold red]failed:[/] {escape(point.name)}: {escape(point.error or '')}", soft_wrap=True)
     if panels:
         err.print(f"figures and summary: {folder.report}", style="dim", soft_wrap=True)
-
-
-def _print_scores(title: str, heading: list[str], lines: list[list[str]]) -> None:
-    printed = Table(title=title, title_justify="left", box=None, header_style="bold")
-    for column in heading:
-        printed.add_column(escape(column), justify="left" if column == "trained" else "right", no_wrap=True)
-    for line in lines:
-        printed.add_row(*map(escape, line))
-    out.print(printed)
 
 
 def _duration(seconds: float) -> str:
