@@ -169,6 +169,18 @@ def test_another_card_is_only_planned_for(adapt: Run, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.tsv"]
 
 
+def test_text_to_replay_may_be_in_any_language(adapt: Run, tmp_path: Path) -> None:
+    data, known = sentences(tmp_path / "mine.tsv"), tmp_path / "known.txt"
+    known.write_text("".join(f"sebuah {a} dan {b}\n" for a in WORDS for b in WORDS))
+    for written, language in ((f"ind={known}", "ind"), (str(known), "eng")):
+        shown = adapt("--language", "jav", "--data", data, "--replay", written, "--dry-run", "--json")
+        assert shown.code == 0, shown.err
+        (source,) = json.loads(shown.out)["recipe"]["replay"]
+        assert (source["language"], source["kind"]) == (language, "text")
+    refused = adapt("--language", "jav", "--data", data, "--replay", f"indo={known}", "--dry-run")
+    assert (refused.code, "indo" in refused.err) == (1, True)
+
+
 def test_known_languages_are_replayed_and_measured(adapt: Run, tmp_path: Path) -> None:
     data = sentences(tmp_path / "mine.tsv")
     known = tmp_path / "known.tsv"

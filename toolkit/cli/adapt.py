@@ -16,7 +16,7 @@ from toolkit.cli.console import err, out, quiet_libraries
 from toolkit.errors import CorpusError, OutputError
 
 if TYPE_CHECKING:
-    from toolkit.from_corpus import Adapted, Draft, Wish
+    from toolkit.from_corpus import Adapted, Draft, Known, Wish
     from toolkit.from_corpus.carrying_out import Workplace
     from toolkit.hub.target import Target
 
@@ -41,8 +41,11 @@ def adapt(
         Path | None, typer.Option(help="Test set of your own, instead of rows of the first file of pairs.")
     ] = None,
     replay: Annotated[
-        list[Path] | None,
-        typer.Option(help="File in languages that the base knows, so that it keeps them; repeat for several."),
+        list[str] | None,
+        typer.Option(
+            help="File in languages that the base knows, so that it keeps them; CODE=FILE for text in one that is "
+            "not English; repeat for several."
+        ),
     ] = None,
     select: Annotated[
         str | None, typer.Option(help="Which weights train, e.g. front:25%; see `cogsym select --help`.")
@@ -98,7 +101,7 @@ def adapt(
             other=other,
             columns=read_columns(columns),
             test=test,
-            replay=tuple(replay or ()),
+            replay=tuple(map(_known, replay or ())),
             select=select,
             steps=steps,
             on_bad_row="drop" if drop_bad_rows else "stop",
@@ -123,6 +126,17 @@ def adapt(
         out.print_json(json.dumps(_outcome(adapted)))
         return
     _print_outcome(adapted)
+
+
+def _known(text: str) -> Known:
+    """`FILE`, or `ind=FILE`."""
+    from toolkit.from_corpus import Known
+    from toolkit.languages import get_language
+
+    code, equals, file = text.partition("=")
+    if not equals or Path(text).exists():
+        return Known(Path(text))
+    return Known(Path(file), get_language(code).code)
 
 
 def _begin(

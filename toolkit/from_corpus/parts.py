@@ -81,10 +81,11 @@ def _replay(wish: Wish, folder: Path, asked: dict[str, Any]) -> tuple[list[dict[
         return _pocket_replay(folder, asked)
     sources: list[dict[str, Any]] = []
     tests: list[dict[str, Any]] = []
-    for number, path in enumerate(wish.replay, start=1):
+    for number, known in enumerate(wish.replay, start=1):
+        path = known.path
         corpus = look_into(path, None)
         if corpus.kind != "parallel":
-            sources.append({"path": str(path.resolve()), "kind": corpus.kind, "language": "eng"})
+            sources.append({"path": str(path.resolve()), "kind": corpus.kind, "language": known.language})
             continue
         split = split_corpus(path, folder / DATA / f"known-{number}", corpus.languages, columns=corpus.columns)
         train, test = (file.relative_to(folder).as_posix() for file in (split.train, split.test))

@@ -9,6 +9,14 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
+class Known:
+    """A file in languages that the base knows, so that it does not forget them."""
+
+    path: Path
+    language: str = "eng"  # of its sentences, where they are no pairs; ISO 639-3
+
+
+@dataclass(frozen=True)
 class Wish:
     """A language to learn from files, and the few things that a person may want otherwise."""
 
@@ -19,7 +27,7 @@ class Wish:
     other: str | None = None  # the language on the other side of sentence pairs; default as the columns say
     columns: Mapping[str, str] = field(default_factory=dict)  # of each language; default found by their names
     test: Path | None = None  # a test set of one's own, instead of rows of the first file of pairs
-    replay: tuple[Path, ...] = ()  # in languages that the base knows, so that it does not forget them
+    replay: tuple[Known, ...] = ()
     select: str | None = None
     steps: int | None = None  # optimiser steps
     on_bad_row: Literal["stop", "drop"] = "stop"  # a row that cannot be read
