@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sweeps import STEPS, planned, recipe_file, sweep_recipe
 
 from toolkit.adaptation import prepare, train_delta
@@ -73,8 +74,6 @@ def test_the_points_of_a_sweep_are_those_of_the_paper_scaled_to_the_model(
 def test_other_test_sets_are_measured_anew_and_finished_runs_are_not_touched(
     finished: tuple[Recipe, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import shutil
-
     from toolkit.analysis import sweep as room
 
     chosen, done = finished
@@ -262,8 +261,6 @@ def test_every_place_is_compared_with_the_base_and_all_but_full_with_full(finish
 
 
 def test_finished_points_are_kept_and_new_ones_join_them(finished: tuple[Recipe, Path], tmp_path: Path) -> None:
-    import shutil
-
     chosen, done = finished
     out = tmp_path / "out"
     shutil.copytree(done, out)
@@ -332,6 +329,78 @@ def test_a_run_folder_of_the_same_recipe_is_taken_for_the_point_and_anything_els
     record = run_sweep(sweep, out)
     assert [point.state for point in record.points] == ["done"]
     assert (out / "cogsym-2.seed0" / "delta.safetensors").stat().st_mtime_ns == before
+
+
+def test_what_another_sweep_has_trained_is_taken_over(finished: tuple[Recipe, Path], tmp_path: Path) -> None:
+    chosen, done = finished
+    told = []
+    record = run_sweep(
+        planned("methods", chosen, select=("front", "rear"), budget="2"),
+        tmp_path / "out",
+        reuse=[done],
+        report=lambda step: told.append((step.stage, step.point)),
+    )
+    assert told[0] == ("taken over", "front-2.seed0, full.seed0")
+    assert [point for stage, point in dict.fromkeys(told) if stage == "training"] == ["rear-2.seed0"]
+    assert [point.state for point in record.points] == ["done"] * 3
+    for name in ("front-2.seed0", "full.seed0"):
+        mine, theirs = (RunFolder(folder / name) for folder in (tmp_path / "out", done))
+        assert (mine.root / "delta.safetensors").read_bytes() == (theirs.root / "delta.safetensors").read_bytes()
+        assert not [path for path in mine.root.rglob("*") if path.is_symlink()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ({"select": "front:50%"}, True),
+        ({"seed": 1}, True),  # other rows are drawn then
+        ({"select": "front:1"}, False),
+        ({"max_steps": 3}, False),
+        ({"seed": 2}, False),
+    ],
+)
+def test_a_run_is_taken_over_where_it_is_what_would_be_trained(
+    recipe: Recipe, tmp_path: Path, changes: dict[str, Any], taken: bool
+) -> None:
+    trained = make_recipe(recipe.model_dump(exclude_unset=True) | {"select": "front:2"} | changes)
+    train_delta(prepare(trained, tmp_path / "run"))
+    told = []
+    sweep = planned("budgets", recipe, select=("front",), budgets=("2",), seeds=(0, 1), full=False)
+    run_sweep(sweep, tmp_path / "out", reuse=[tmp_path / "run"], report=lambda step: told.append(step))
+    name = f"front-2.seed{trained.seed}"
+    assert (told[0].stage, told[0].point) == ("taken over", name if taken else "")
+    assert (name in {step.point for step in told if step.stage == "training"}) is (not taken and trained.seed < 2)
+
+
+def test_a_run_on_other_rows_or_another_base_is_not_taken_over(recipe: Recipe, tiny_base: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train_delta(prepare(make_recipe(recipe.model_dump(exclude_unset=True) | {"select": "front:2"}), run))
+
+    def taken(out: str, base: Path = tiny_base) -> bool:
+        told = []
+        chosen = recipe.model_copy(update={"base": str(base)})
+        sweep = planned("budgets", chosen, select=("front",), budgets=("2",), full=False)
+        run_sweep(sweep, tmp_path / out, reuse=[run], report=told.append)
+        return next(step.point for step in told if step.stage == "taken over") == "front-2.seed0"
+
+    data = tmp_path / "data" / "train.tsv"
+    before = data.read_text(encoding="utf-8")
+    heading, *rows = before.splitlines()
+    data.write_text("\n".join([heading, *(f"{row} maneh" for row in rows)]) + "\n", encoding="utf-8")
+    assert not taken("other rows")
+    data.write_text(before, encoding="utf-8")
+    assert taken("the same rows")
+    other = tmp_path / "base"
+    shutil.copytree(tiny_base, other)
+    weights = load_file(other / "model.safetensors")
+    save_file(
+        weights | {"lm_head.weight": weights["lm_head.weight"] + 1}, other / "model.safetensors", {"format": "pt"}
+    )
+    written = (run / "recipe.yaml").read_text(encoding="utf-8")
+    (run / "recipe.yaml").write_text(written.replace(str(tiny_base), str(other)), encoding="utf-8")
+    assert not taken("other base", other)
+    with pytest.raises(OutputError, match="holds no run to take over"):
+        run_sweep(planned("budgets", recipe), tmp_path / "none", reuse=[tmp_path / "data"])
 
 
 def test_data_that_cannot_be_used_are_told_once_and_not_for_every_point(recipe: Recipe, tmp_path: Path) -> None:
@@ -469,8 +538,6 @@ def test_over_time_each_snapshot_is_the_run_that_stopped_there(recipe: Recipe, t
 
 
 def test_a_delta_whose_config_was_not_written_is_made_again(recipe: Recipe, tmp_path: Path) -> None:
-    import shutil
-
     plan = prepare(recipe, tmp_path / "run")
     train_delta(plan)
     kept = plan.run.delta.read_bytes()

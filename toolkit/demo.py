@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,7 +129,7 @@ def _use(demo: Demo, listener: Listener) -> None:
 
 
 def _compare(demo: Demo, recipe: Recipe, listener: Listener, quick: bool) -> None:
-    from toolkit.analysis import SweepStep, Variation, plan_sweep, run_sweep
+    from toolkit.analysis import TAKEN_OVER, SweepStep, Variation, plan_sweep, run_sweep
     from toolkit.selection import read_layout
 
     assert demo.plan is not None
@@ -138,11 +137,12 @@ def _compare(demo: Demo, recipe: Recipe, listener: Listener, quick: bool) -> Non
     selections = (recipe.select, *COMPARED)
     limit = QUICK_SENTENCES if quick else None
     sweep = plan_sweep("methods", recipe, layout, Variation(select=selections), limit=limit)
-    shutil.copytree(demo.run.root, demo.comparison.run(sweep.points[0].name).root)  # trained and measured already
     series = {point.name: point.series for point in sweep.points}
     shown: list[str] = []
 
     def report(step: SweepStep) -> None:
+        if step.stage == TAKEN_OVER:
+            return
         if step.point not in shown:
             shown.append(step.point)
             listener.stage(
@@ -150,7 +150,7 @@ def _compare(demo: Demo, recipe: Recipe, listener: Listener, quick: bool) -> Non
             )
         listener.step(step.done, step.total, f"{step.stage}, {step.note}")
 
-    record = run_sweep(sweep, demo.comparison.root, report=report)
+    record = run_sweep(sweep, demo.comparison.root, reuse=[demo.run.root], report=report)
     for point in record.points[1:]:
         if point.state == "failed":
             raise TrainingError(f"{point.name}: {point.error}", "run the demo again, or without --compare")

@@ -137,13 +137,17 @@ def _refuse_another_recipe(point: Point, run: RunFolder) -> None:
     """Raise where the folder of this point holds a run by another recipe."""
     if not run.recipe.is_file():
         return
-    fields = read_recipe(run.recipe).model_dump(mode="json")
-    differing = _differences(fields, point.recipe.model_dump(mode="json"), _BESIDE_THE_RUN)
+    differing = differences_of_recipes(read_recipe(run.recipe), point.recipe)
     if differing:
         raise OutputError(
             f"{run.root} was made from another recipe: {'; '.join(differing)}",
             "choose another folder with --out, or delete that one to train it again",
         )
+
+
+def differences_of_recipes(before: Recipe, now: Recipe) -> list[str]:
+    """In which fields one would train something else than the other, in words; test sets do not count."""
+    return _differences(before.model_dump(mode="json"), now.model_dump(mode="json"), _BESIDE_THE_RUN)
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any], beside: Iterable[str]) -> list[str]:

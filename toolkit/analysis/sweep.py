@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ from toolkit.analysis.continuing import begin, planned
 from toolkit.analysis.differences import find_differences
 from toolkit.analysis.points import Point, Sweep
 from toolkit.analysis.record import SweepFolder, SweepRecord, measured
+from toolkit.analysis.taking_over import take_over
 from toolkit.errors import CogsymError, OutputError, TrainingError, TrainingStopped
 from toolkit.run_folder import RunFolder
+
+TAKEN_OVER = "taken over"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class SweepStep:
     point: str
     points_done: int  # of those that have to be done now
     points: int
-    stage: str  # what is being done: choosing layers, training, evaluating
+    stage: str  # what is being done: choosing layers, training, evaluating; once, what was taken over from elsewhere
     done: int
     total: int
     note: str
@@ -35,7 +38,9 @@ class SweepStep:
 Report = Callable[[SweepStep], None]
 
 
-def run_sweep(sweep: Sweep, out: Path, *, force: bool = False, report: Report | None = None) -> SweepRecord:
+def run_sweep(
+    sweep: Sweep, out: Path, *, reuse: Sequence[Path] = (), force: bool = False, report: Report | None = None
+) -> SweepRecord:
     """Train and evaluate what is not done yet, and leave a record after each point; then figures and a summary.
 
     A point that is finished is kept, one that was interrupted goes on from its checkpoint, one that failed is tried
@@ -43,11 +48,14 @@ def run_sweep(sweep: Sweep, out: Path, *, force: bool = False, report: Report | 
 
     Args:
         out: folder of the sweep. One that holds the same sweep is continued, and may get more points.
+        reuse: folders of other sweeps, or of runs. What was trained there by the same recipe, on the same base and
+            data, is copied instead of trained again.
         force: train even what looks too large for this machine.
         report: called as the work goes on.
 
     Raises:
-        OutputError: if `out` holds another sweep, or a run folder that was made from another recipe.
+        OutputError: if `out` holds another sweep, or a run folder that was made from another recipe; or a folder to
+            reuse holds no run.
         CorpusError: if data or test sets cannot be used.
         TrainingStopped: if the person who started it stopped it.
     """
@@ -61,9 +69,12 @@ def run_sweep(sweep: Sweep, out: Path, *, force: bool = False, report: Report | 
         )
     folder = SweepFolder(out)
     sweep, begun = begin(sweep, folder)
+    record = begun
     if not all(_is_trained(point, folder.run(point.name)) for point in sweep.points):
         mix(sweep.recipe)  # what is wrong with the data is wrong for every point: it is told once, and now
-    record = begun
+        record.write(folder.record)
+        if reuse:
+            _tell_taken(take_over(sweep, folder, reuse), report)
     record.write(folder.record)
     try:
         for record in _advance(sweep, folder, begun, force, report):
@@ -79,6 +90,11 @@ def run_sweep(sweep: Sweep, out: Path, *, force: bool = False, report: Report | 
 def outline(sweep: Sweep, folder: Path) -> list[tuple[Point, bool]]:
     """The points of a sweep, and whether each is trained already in this folder."""
     return [(point, _is_trained(point, SweepFolder(folder).run(point.name))) for point in sweep.points]
+
+
+def _tell_taken(points: Sequence[str], report: Report | None) -> None:
+    if report is not None:
+        report(SweepStep(", ".join(points), 0, len(points), TAKEN_OVER, len(points), len(points), "", None))
 
 
 def _is_trained(point: Point, run: RunFolder) -> bool:

@@ -29,6 +29,9 @@ app = typer.Typer(
 )
 
 
+NOTHING_TAKEN = "nothing was taken over: no run there has the recipe, data and base of a point of this sweep"
+
+
 def _sweep(kind: str, varied: dict[str, Any], options: SweepOptions) -> None:
     quiet_libraries()
     from toolkit.analysis import SweepFolder, Variation, plan_sweep, run_sweep
@@ -48,7 +51,7 @@ def _sweep(kind: str, varied: dict[str, Any], options: SweepOptions) -> None:
     if dry_run or to is None:
         return
     with _sweep_progress() as report:
-        record = run_sweep(planned, to, force=options.force, report=report)
+        record = run_sweep(planned, to, reuse=options.reuse or (), force=options.force, report=report)
     _show(SweepFolder(to), record, as_json)
     if record.failed:
         raise typer.Exit(1)
@@ -197,11 +200,17 @@ def _print_points(sweep: Sweep, layout: Any, to: Path | None, *, as_json: bool, 
 @contextmanager
 def _sweep_progress() -> Iterator[Callable[[SweepStep], None]]:
     """Two bars: the points of the sweep, and what the current one is doing."""
+    from toolkit.analysis import TAKEN_OVER
+
     with steps_progress() as progress:
         whole = progress.add_task("sweep", total=None, note="")
         part = progress.add_task("", total=None, note="", visible=False)
 
         def report(step: SweepStep) -> None:
+            if step.stage == TAKEN_OVER:
+                told = f"taken over: {step.point}" if step.point else NOTHING_TAKEN
+                progress.console.print(escape(told), soft_wrap=True)
+                return
             left = "" if step.seconds_left is None else f"about {_duration(step.seconds_left)} left"
             progress.update(whole, completed=step.points_done, total=step.points, note=left)
             progress.update(

@@ -32,6 +32,10 @@ class SweepOptions:
     ] = None
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Sentences per test set, the first ones.")] = None
     full: Annotated[bool, typer.Option("--full/--no-full", help="Also train everything, to compare with.")] = True
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option("--reuse", help="Another sweep, or a run, to take finished runs from; repeat for several."),
+    ] = None
     force: Annotated[bool, typer.Option("--force", help="Train even what looks too large for this machine.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and what each trains; write nothing.")] = (
         False

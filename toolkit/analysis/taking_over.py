@@ -1,0 +1,97 @@
+"""Runs that another sweep, or a person, has trained already: taken over where they are what this sweep would train."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from toolkit.analysis.continuing import differences_of_recipes, planned
+from toolkit.analysis.points import Point, Sweep, counted
+from toolkit.analysis.record import SweepFolder, measured
+from toolkit.delta import base_fingerprint
+from toolkit.errors import OutputError, SelectionError
+from toolkit.recipe import Recipe, read_recipe
+from toolkit.records import DataInfo
+from toolkit.run_folder import RunFolder
+from toolkit.selection import ModelLayout
+
+_Learnt = list[tuple[str, str]]
+"""Role and fingerprint of every source."""
+
+
+def take_over(sweep: Sweep, folder: SweepFolder, others: Sequence[Path]) -> tuple[str, ...]:
+    """Copy into the sweep what lies finished in other folders: the same recipe, base and data, test sets aside.
+
+    Args:
+        others: folders of sweeps, or of single runs.
+
+    Returns:
+        The names of the points that need not be trained any more.
+
+    Raises:
+        OutputError: if there is no run in one of the folders.
+        CorpusError: if the data cannot be read.
+    """
+    from toolkit.pretrained import resolve_base
+    from toolkit.selection import read_layout
+    from toolkit.training import mix
+
+    folder_of_base = resolve_base(sweep.recipe.base, sweep.recipe.base_revision)
+    layout = read_layout(folder_of_base)
+    finished = [run for other in others for run in _runs_in(other)]
+    data: dict[int, _Learnt] = {}  # by seed, which draws the rows where a source has a limit
+    fingerprint: str | None = None
+    taken = []
+    for point in sweep.points:
+        same = next((run for run in finished if _is_of(point, run, layout)), None)
+        if same is None or folder.run(point.name).root.exists():
+            continue
+        seed = point.recipe.seed
+        data[seed] = data.get(seed) or _learnt(mix(point.recipe).sources)
+        fingerprint = fingerprint or base_fingerprint(folder_of_base)
+        if (_learnt(same.read_training().data), same.read_config().base_fingerprint) == (data[seed], fingerprint):
+            _copy(same, folder.run(point.name))
+            taken.append(point.name)
+    return tuple(taken)
+
+
+def _runs_in(other: Path) -> Iterator[RunFolder]:
+    """The finished runs of a folder, itself or those inside."""
+    inside = sorted(path for path in other.iterdir() if path.is_dir()) if other.is_dir() else []
+    runs = [RunFolder(path) for path in (other, *inside) if RunFolder(path).recipe.is_file()]
+    if not runs:
+        raise OutputError(f"{other} holds no run to take over", "name the folder of a sweep, or of a run")
+    return (run for run in runs if run.is_trained and run.training_record.is_file())
+
+
+def _is_of(point: Point, run: RunFolder, layout: ModelLayout) -> bool:
+    """Whether this run has what the point would be trained by; data and base aside."""
+    if differences_of_recipes(_counted(read_recipe(run.recipe), layout), _counted(point.recipe, layout)):
+        return False
+    return all(each.is_trained for _, each in measured(planned(point), run))  # snapshots, too
+
+
+def _learnt(sources: Sequence[DataInfo]) -> _Learnt:
+    return [(source.role, source.fingerprint) for source in sources]
+
+
+def _counted(recipe: Recipe, layout: ModelLayout) -> Recipe:
+    """With its budget in layers, where it fits this base."""
+    with suppress(SelectionError):
+        return recipe.model_copy(update={"select": counted(recipe.select, layout)})
+    return recipe
+
+
+def _copy(run: RunFolder, to: RunFolder) -> None:
+    """The whole folder or nothing."""
+    draft = to.root.with_name(f".{to.root.name}.tmp")
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        shutil.copytree(run.root, draft)
+        draft.rename(to.root)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise OutputError(f"{to.root} cannot be written: {error}", "make room, or choose another --out") from error
