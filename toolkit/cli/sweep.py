@@ -238,7 +238,8 @@ def _show(folder: SweepFolder, record: SweepRecord, as_json: bool) -> None:
         several = len({each.dataset for each in panels}) > 1
         where = f"{panel.dataset} {panel.direction}" if several else panel.direction
         heading, lines = table_of_panel(record, panel)
-        printed = Table(title=escape(f"{where}, {panel.heading}"), title_justify="left", box=None, header_style="bold")
+        out.print(f"[bold]{escape(f'{where}, {panel.heading}')}[/]")
+        printed = Table(box=None, header_style="dim")
         for column in heading:
             printed.add_column(escape(column), justify="left" if column == "trained" else "right", no_wrap=True)
         for line in lines:
