@@ -274,6 +274,8 @@ def test_finished_points_are_kept_and_new_ones_join_them(finished: tuple[Recipe,
     }
     assert {path: path.stat().st_mtime_ns for path in deltas} == deltas
     assert "rear" in (out / "figures" / "chrf.svg").read_text(encoding="utf-8")
+    seen = SweepFolder(done).read().differences
+    assert seen == tuple(each for each in record.differences if each.series != "rear")
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,8 @@ def _continued(sweep: Sweep, now: SweepRecord, folder: SweepFolder) -> tuple[Swe
                 update={"seconds": done.seconds, **({"state": "done", "tasks": done.tasks} if valid else {})}
             )
         points.append(point)
-    return sweep, now.model_copy(update={"points": tuple(points)})
+    kept_differences = before.differences if valid else ()
+    return sweep, now.model_copy(update={"points": tuple(points), "differences": kept_differences})
 
 
 def _refuse_another_sweep(before: SweepRecord, now: SweepRecord, root: Path) -> None:
