@@ -203,6 +203,13 @@ def test_a_gain_within_chance_is_no_gain_and_a_known_language_that_got_worse_is_
     assert "**English → Indonesian has got worse**: chrF++ 57.3 before, 54.1 now (−3.2)" in limits
 
 
+def test_both_numbers_of_a_loss_have_their_digits(tmp_path: Path) -> None:
+    scores = {**SCORES, "eng>ind": ("known", {"chrF++": ((57.0, 1.0), (54.0, 1.0))})}
+    assert "chrF++ 57.0 before, 54.0 now (−3.0)" in card_of(tmp_path, scores=scores)
+    scores = {**SCORES, "eng>ind": ("known", {"COMET-22": ((0.81, 0.01), (0.7, 0.01))})}
+    assert "COMET-22 0.810 before, 0.700 now (−0.110)" in card_of(tmp_path, scores=scores)
+
+
 def test_a_known_language_that_stayed_is_not_called_worse(tmp_path: Path) -> None:
     scores = {**SCORES, "eng>ind": ("known", {"chrF++": ((57.2, 1.0), (58.1, 1.0))})}
     assert "got worse" not in card_of(tmp_path, scores=scores)
