@@ -369,9 +369,21 @@ def test_a_run_is_taken_over_where_it_is_what_would_be_trained(
     told = []
     sweep = planned("budgets", recipe, select=("front",), budgets=("2",), seeds=(0, 1), full=False)
     run_sweep(sweep, tmp_path / "out", reuse=[tmp_path / "run"], report=lambda step: told.append(step))
+    again = run_sweep(sweep, tmp_path / "out")  # goes on, whichever way the selection is written
+    assert len(again.done) == 2
     name = f"front-2.seed{trained.seed}"
     assert (told[0].stage, told[0].point) == ("taken over", name if taken else "")
     assert (name in {step.point for step in told if step.stage == "training"}) is (not taken and trained.seed < 2)
+
+
+def test_selections_that_train_the_same_are_written_alike(tiny_base: Path) -> None:
+    from toolkit.analysis.points import canonical
+
+    layout = read_layout(tiny_base)
+    same = {canonical(select, layout) for select in ("cogsym:50%", "cogsym:2", "shifted:2@0", "shifted:50%@0")}
+    assert same == {"cogsym:2"}
+    assert canonical("shifted:2@1", layout) == "shifted:2@1"
+    assert canonical("final:5%", layout) == "final:5%"
 
 
 def test_a_run_on_other_rows_or_another_base_is_not_taken_over(recipe: Recipe, tiny_base: Path, tmp_path: Path) -> None:

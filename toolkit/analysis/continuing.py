@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.analysis.points import Point, Sweep
+from toolkit.analysis.points import Point, Sweep, canonical
 from toolkit.analysis.record import PointRecord, SweepFolder, SweepRecord
-from toolkit.errors import CorpusError, OutputError
+from toolkit.errors import CorpusError, OutputError, SelectionError
 from toolkit.recipe import Recipe, portable, read_recipe
 from toolkit.run_folder import RunFolder
+from toolkit.selection import ModelLayout, read_layout
 
 # What a run would be the same without: how it is measured, and who is told.
 _BESIDE_THE_RUN = {"evaluation", "report_to"}
@@ -39,11 +41,12 @@ def begin(sweep: Sweep, folder: SweepFolder) -> tuple[Sweep, SweepRecord]:
             f"{folder.root} cannot be made: {nearest} is not a folder to write in", "choose another folder"
         )
     recipe = sweep.recipe
+    base = resolve_base(recipe.base, recipe.base_revision)
     base_id = Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base
     record = SweepRecord(
         kind=sweep.kind,
         language=recipe.language,
-        base=read_base_info(resolve_base(recipe.base, recipe.base_revision), base_id, recipe.base_revision),
+        base=read_base_info(base, base_id, recipe.base_revision),
         recipe=portable(recipe).model_dump(mode="json"),
         data=_digests(_training_files(recipe)),
         tests=_digests(path for path in _test_files(recipe) if path.is_file()),
@@ -58,8 +61,9 @@ def begin(sweep: Sweep, folder: SweepFolder) -> tuple[Sweep, SweepRecord]:
             raise OutputError(
                 f"{folder.root} holds {others[0]}, which is no part of this sweep", "choose another folder with --out"
             )
+    layout = read_layout(base)
     for point in sweep.points:
-        _refuse_another_recipe(point, folder.run(point.name))
+        _refuse_another_recipe(point, folder.run(point.name), layout)
     return sweep, record
 
 
@@ -134,11 +138,11 @@ def _refuse_another_sweep(before: SweepRecord, now: SweepRecord, root: Path) -> 
             )
 
 
-def _refuse_another_recipe(point: Point, run: RunFolder) -> None:
+def _refuse_another_recipe(point: Point, run: RunFolder, layout: ModelLayout) -> None:
     """Raise where the folder of this point holds a run by another recipe."""
     if not run.recipe.is_file():
         return
-    differing = differences_of_recipes(read_recipe(run.recipe), point.recipe)
+    differing = differences_of_recipes(read_recipe(run.recipe), point.recipe, layout)
     if differing:
         raise OutputError(
             f"{run.root} was made from another recipe: {'; '.join(differing)}",
@@ -146,9 +150,16 @@ def _refuse_another_recipe(point: Point, run: RunFolder) -> None:
         )
 
 
-def differences_of_recipes(before: Recipe, now: Recipe) -> list[str]:
+def differences_of_recipes(before: Recipe, now: Recipe, layout: ModelLayout) -> list[str]:
     """In which fields one would train something else than the other, in words; test sets do not count."""
-    return _differences(before.model_dump(mode="json"), now.model_dump(mode="json"), _BESIDE_THE_RUN)
+    return _differences(_comparable(before, layout), _comparable(now, layout), _BESIDE_THE_RUN)
+
+
+def _comparable(recipe: Recipe, layout: ModelLayout) -> dict[str, Any]:
+    fields = recipe.model_dump(mode="json")
+    with suppress(SelectionError):  # a run on another base may train what this one does not have
+        fields["select"] = canonical(recipe.select, layout)
+    return fields
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any], beside: Iterable[str]) -> list[str]:

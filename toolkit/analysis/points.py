@@ -167,7 +167,7 @@ def _order(recipe: Recipe, layout: ModelLayout, wanted: Variation) -> Iterator[_
     for select in wanted.select or ("cogsym:25%",):
         for order in ORDERS:
             series = order if len(wanted.select or ()) < 2 else f"{select} {order}"
-            yield series, None, {"select": counted(select, layout), "order": order}, ()
+            yield series, None, {"select": _counted(select, layout), "order": order}, ()
     for series, x, changes, snapshots in _full(wanted):
         yield series, x, changes | {"order": "together"}, snapshots
 
@@ -184,7 +184,7 @@ def _time(recipe: Recipe, layout: ModelLayout, wanted: Variation) -> Iterator[_V
     names = [select.partition(":")[0] for select in selections]
     for select, name in zip(selections, names, strict=True):
         series = name if names.count(name) == 1 else select
-        yield series, recipe.max_steps, {"select": counted(select, layout)}, snapshots
+        yield series, recipe.max_steps, {"select": _counted(select, layout)}, snapshots
     for series, _, changes, _ in _full(wanted):
         yield series, recipe.max_steps, changes, snapshots
 
@@ -239,12 +239,23 @@ def _select(name: str, layers: int) -> str:
     return f"random:cogsym:{layers}" if name == "random" else f"{name}:{layers}"
 
 
-def counted(select: str, layout: ModelLayout) -> str:
+def _counted(select: str, layout: ModelLayout) -> str:
     """The selection with its budget in layers where it has one, so that 25% and 8 of 32 are the same run."""
     name, budget = parse(select)
     if name in POSITIONS or name in RANKED:
         return _select(name, _layers(name, budget, layout))
     return _checked(select, layout)
+
+
+def canonical(select: str, layout: ModelLayout) -> str:
+    """One way to write what trains the same: budgets in layers, and no shift for what it is.
+
+    Raises:
+        SelectionError: if it does not fit the model.
+    """
+    if select.startswith("shifted:") and select.endswith("@0"):
+        select = "cogsym" + select.removeprefix("shifted").removesuffix("@0")
+    return _counted(select, layout)
 
 
 def _checked(select: str, layout: ModelLayout) -> str:

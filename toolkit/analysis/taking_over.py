@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from toolkit.analysis.continuing import differences_of_recipes, planned
-from toolkit.analysis.points import Point, Sweep, counted
+from toolkit.analysis.points import Point, Sweep
 from toolkit.analysis.record import SweepFolder, measured
 from toolkit.delta import base_fingerprint
-from toolkit.errors import OutputError, SelectionError
-from toolkit.recipe import Recipe, read_recipe
+from toolkit.errors import OutputError
+from toolkit.recipe import read_recipe
 from toolkit.records import DataInfo
 from toolkit.run_folder import RunFolder
 from toolkit.selection import ModelLayout
@@ -68,20 +67,13 @@ def _runs_in(other: Path) -> Iterator[RunFolder]:
 
 def _is_of(point: Point, run: RunFolder, layout: ModelLayout) -> bool:
     """Whether this run has what the point would be trained by; data and base aside."""
-    if differences_of_recipes(_counted(read_recipe(run.recipe), layout), _counted(point.recipe, layout)):
+    if differences_of_recipes(read_recipe(run.recipe), point.recipe, layout):
         return False
     return all(each.is_trained for _, each in measured(planned(point), run))  # snapshots, too
 
 
 def _learnt(sources: Sequence[DataInfo]) -> _Learnt:
     return [(source.role, source.fingerprint) for source in sources]
-
-
-def _counted(recipe: Recipe, layout: ModelLayout) -> Recipe:
-    """With its budget in layers, where it fits this base."""
-    with suppress(SelectionError):
-        return recipe.model_copy(update={"select": counted(recipe.select, layout)})
-    return recipe
 
 
 def _copy(run: RunFolder, to: RunFolder) -> None:
