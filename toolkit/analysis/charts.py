@@ -62,16 +62,7 @@ def draw_bars(
             hatch = "////" if style.dashed else None
             axes.barh(row, mark.mean, height=0.66, color=style.colour, alpha=PALE, hatch=hatch, edgecolor=style.colour)
             _whisker(axes, mark, row, style, across=True)
-            axes.text(
-                0.995,
-                row,
-                f"{mark.mean:.{panel.decimals}f}",
-                transform=axes.get_yaxis_transform(),
-                ha="right",
-                va="center",
-                color=INK,
-                fontsize=SMALL,
-            )
+            _number(axes, row, f"{mark.mean:.{panel.decimals}f}")
     axes.set_yticks(range(len(series)), [literal(READABLE.get(name, name)) for name in series])
     axes.set_xlim(0, top * 1.2)
     axes.set_xticks([tick for tick in axes.get_xticks() if tick <= top])
@@ -105,16 +96,7 @@ def draw_forest(
         _whisker(
             axes, Mark(None, (each.percent,), (), each.percent_low, each.percent_high), row, look[name], across=True
         )
-        axes.text(
-            0.995,
-            row,
-            f"{each.percent:+.1f}",
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            color=INK,
-            fontsize=SMALL,
-        )
+        _number(axes, row, f"{each.percent:+.1f}")
     axes.set_yticks(range(len(series)), [literal(READABLE.get(name, name)) for name in series])
     low, high = axes.get_xlim()
     axes.set_xlim(low, high + 0.22 * (high - low))  # the numbers stand there
@@ -200,6 +182,12 @@ def score_top(panels: Iterable[Panel]) -> float:
         found += [mark for _, mark in _references(panel)]
         found += [mark for marks in panel.series.values() for mark in marks]
     return 1.06 * max((max(mark.mean, mark.high or 0.0) for mark in found), default=1.0) or 1.0
+
+
+def _number(axes: Axes, row: int, text: str) -> None:
+    """At the right edge of a row."""
+    place = axes.get_yaxis_transform()
+    axes.text(0.995, row, text, transform=place, ha="right", va="center", color=INK, fontsize=SMALL)
 
 
 def _whisker(axes: Axes, mark: Mark, at: float, style: Look, *, across: bool) -> None:
