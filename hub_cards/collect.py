@@ -26,6 +26,7 @@ from hub_cards.licences import licence_of
 from hub_cards.verdict import compare, judge
 from toolkit.errors import CardError, LanguageError
 from toolkit.languages import get_language
+from toolkit.languages.codes import usual_tag
 from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, Score, TrainingRecord
 from toolkit.run_folder import RunFolder
 
@@ -128,7 +129,7 @@ def _language(code: str, *, known: bool) -> LanguageFacts:
     try:
         language = get_language(code)
     except LanguageError:  # a delta may be older or newer than this registry
-        hub_code = langcodes.standardize_tag(code) if langcodes.tag_is_valid(code) else None
+        hub_code = usual_tag(code) if langcodes.tag_is_valid(code) else None
         return LanguageFacts(code=code, tag=code, hub_code=hub_code, english=code, known=known)
     return LanguageFacts(
         code=code,

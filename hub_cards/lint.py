@@ -17,6 +17,7 @@ from hub_cards.facts import CardFacts
 from hub_cards.metadata import DELTA_TAG, model_index, read_front_matter, split_card
 from hub_cards.yours import read_sections
 from toolkit.errors import CardError
+from toolkit.languages.codes import usual_tag
 from toolkit.languages.licences import LICENCES
 from toolkit.run_folder import RunFolder
 
@@ -158,7 +159,7 @@ def _languages(value: Any) -> Iterator[Problem]:
             yield Problem("language", "a language is true or false: YAML reads an unquoted `no` as false, quote it")
         elif not isinstance(code, str) or not re.fullmatch(r"[a-z]{2,3}", code) or not langcodes.tag_is_valid(code):
             yield Problem("language", f"{code!r} is no ISO 639-1 or 639-3 code")
-        elif (better := langcodes.standardize_tag(code)) != code:
+        elif (better := usual_tag(code)) != code:
             yield Problem("language", f"the Hub rejects the language code {code!r}: write {better!r}")
 
 

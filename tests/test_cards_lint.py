@@ -10,6 +10,7 @@ import pytest
 from card_records import BASE, make_records
 
 from hub_cards import lint, write_card
+from hub_cards.lint import _languages
 from toolkit.run_folder import RunFolder
 
 
@@ -46,6 +47,7 @@ def test_a_fresh_card_of_a_pocket_has_no_problem(tmp_path: Path) -> None:
         ("license: llama2\n", "", "licence", "license None is no tag"),
         ("- jv\n", "- jw\n", "language", "the Hub rejects the language code 'jw': write 'jv'"),
         ("- jv\n", "- jav\n", "language", "the Hub rejects the language code 'jav': write 'jv'"),
+        ("- jv\n", "- tgl\n", "language", "the Hub rejects the language code 'tgl': write 'tl'"),
         ("- jv\n", "- msa\n", "language", "the Hub rejects the language code 'msa': write 'ms'"),
         ("- jv\n", "- no\n", "language", "a language is true or false"),
         ("- jv\n", "- javanese\n", "language", "'javanese' is no ISO 639-1 or 639-3 code"),
@@ -81,6 +83,14 @@ def test_each_fault_is_found_and_named(run: RunFolder, pattern: str, replacement
     found = codes(run, lambda card: re.sub(pattern, lambda _: replacement.replace(r"\\", "\\"), card, count=1))
     assert code in found
     assert re.search(message, found[code])
+
+
+def test_the_hub_takes_every_language_of_the_registry() -> None:
+    from toolkit.languages import all_languages
+
+    fields = {"language": [language.hub_code for language in all_languages().values() if language.hub_code]}
+    assert "tl" in fields["language"]
+    assert list(_languages(fields["language"])) == []
 
 
 @pytest.mark.parametrize("text", ["```\ncode without an end", "<!-- a comment", "<details>\n<summary>x</summary>"])

@@ -12,7 +12,7 @@ import pytest
 from toolkit.analysis import PointRecord, SweepRecord, style
 from toolkit.analysis.figures import draw_differences, draw_layers, draw_scores
 from toolkit.analysis.record import Difference
-from toolkit.analysis.report import table, table_of_differences
+from toolkit.analysis.report import table, table_of_differences, table_of_panel
 from toolkit.analysis.scores import Mark, Panel, _Gathered, _panel, as_csv
 from toolkit.records import BaseInfo, Score, SelectionInfo
 
@@ -222,6 +222,15 @@ def test_differences_are_drawn_and_told_against_full(tmp_path: Path) -> None:
         ["front_then_rear", "-12.0% [-14.0, -10.0]", "not measured"],
     ]
     assert table_of_differences(made, shown, base=True)[1] == [["cogsym", "not measured", "~-3.0% [-5.0, -1.0]"]]
+
+
+def test_a_place_at_zero_is_told_like_the_others() -> None:
+    shown = panels({"shifted": (0, 2)}, directions=1)
+    found = tuple(apart("shifted", shown[0].task, -1.5).model_copy(update={"x": x}) for x in (0, 2))
+    made = record("positions").model_copy(update={"differences": found})
+    _, lines = table_of_panel(made, shown[0])
+    assert [line[:2] for line in lines] == [["base", ""], ["full", ""], ["shifted", "0"], ["shifted", "2"]]
+    assert [line[-1] for line in lines] == ["", "", *["-1.5% [-3.5, +0.5]"] * 2]
 
 
 def test_small_numbers_are_not_rounded_away() -> None:

@@ -91,7 +91,9 @@ def table_of_differences(
     for name, x in dict.fromkeys(places):
         cells = [_apart(found.get((panel.task, panel.metric, name, x)), panel) for panel in panels]
         if any(cells):
-            lines.append([name, *([str(x or "")] if axis else []), *(cell or "not measured" for cell in cells)])
+            lines.append(
+                [name, *(["" if x is None else str(x)] if axis else []), *(cell or "not measured" for cell in cells)]
+            )
     return _heading(record, panels), lines
 
 

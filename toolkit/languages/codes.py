@@ -87,6 +87,19 @@ def two_letters(code: str) -> str | None:
     return macro if len(macro) == 2 and _members(macro)[:1] == [code] else None
 
 
+def usual_tag(code: str) -> str:
+    """The shortest tag of a language that is not retired, as BCP 47 has it: `jv` for `jav` and for `jw`.
+
+    Raises:
+        ValueError: if it is no tag.
+    """
+    import langcodes
+
+    if code in _KEPT.values():
+        return code
+    return _KEPT.get(code) or langcodes.standardize_tag(code)
+
+
 def english_names(code: str) -> tuple[str, ...]:
     """What ISO 639-3 calls a language, the usual name first; a code for local use has none."""
     return tuple(_languages().get(_two_letters().get(code, code), {}).get("Description", ()))
