@@ -169,6 +169,25 @@ def test_another_card_is_only_planned_for(adapt: Run, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.tsv"]
 
 
+def test_the_report_that_a_draft_points_to_is_made_by_the_command_it_names(cogsym: Run, tmp_path: Path) -> None:
+    import shlex
+
+    from toolkit.auditing import audit
+    from toolkit.cli.adapt import _report_command
+    from toolkit.from_corpus import Wish
+
+    (tmp_path / "a b").mkdir()
+    data = sentences(tmp_path / "a b" / "mine.tsv", header="in English\tbasa jawa")
+    columns = {"eng": "in English", "jav": "basa jawa"}
+    found = audit(data, ["jav", "eng"], columns=columns)
+    told = _report_command(found, Wish("jav", (data,), columns=columns))
+    program, *arguments = shlex.split(told)
+    report = tmp_path / "r.html"
+    done = cogsym(*[str(report) if each == "report.html" else each for each in arguments])
+    assert (program, done.code) == ("cogsym", 0), done.err
+    assert report.stat().st_size > 1000
+
+
 def test_text_to_replay_may_be_in_any_language(adapt: Run, tmp_path: Path) -> None:
     data, known = sentences(tmp_path / "mine.tsv"), tmp_path / "known.txt"
     known.write_text("".join(f"sebuah {a} dan {b}\n" for a in WORDS for b in WORDS))

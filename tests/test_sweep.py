@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -390,11 +390,11 @@ def test_a_run_on_other_rows_or_another_base_is_not_taken_over(recipe: Recipe, t
     run = tmp_path / "run"
     train_delta(prepare(make_recipe(recipe.model_dump(exclude_unset=True) | {"select": "front:2"}), run))
 
-    def taken(out: str, base: Path = tiny_base) -> bool:
+    def taken(out: str, base: Path = tiny_base, others: Sequence[Path] = ()) -> bool:
         told = []
         chosen = recipe.model_copy(update={"base": str(base)})
         sweep = planned("budgets", chosen, select=("front",), budgets=("2",), full=False)
-        run_sweep(sweep, tmp_path / out, reuse=[run], report=told.append)
+        run_sweep(sweep, tmp_path / out, reuse=[*others, run], report=told.append)
         return next(step.point for step in told if step.stage == "taken over") == "front-2.seed0"
 
     data = tmp_path / "data" / "train.tsv"
@@ -404,6 +404,11 @@ def test_a_run_on_other_rows_or_another_base_is_not_taken_over(recipe: Recipe, t
     assert not taken("other rows")
     data.write_text(before, encoding="utf-8")
     assert taken("the same rows")
+    shutil.copytree(run, tmp_path / "alike")  # by the same recipe, from other rows; it is looked at first
+    record = RunFolder(tmp_path / "alike").read_training()
+    other_rows = [source.model_copy(update={"fingerprint": "0" * 64}) for source in record.data]
+    record.model_copy(update={"data": tuple(other_rows)}).write(RunFolder(tmp_path / "alike").training_record)
+    assert taken("of two", others=[tmp_path / "alike"])
     other = tmp_path / "base"
     shutil.copytree(tiny_base, other)
     weights = load_file(other / "model.safetensors")

@@ -132,6 +132,9 @@ def test_series_that_are_drawn_together_look_different() -> None:
     looks = style.looks(["cogsym", "front", "rear", "fisher", "alpha", "neurons-count", "middle", "random"])
     assert len({look.colour for look in looks.values()}) == len(looks)
     assert len({look.marker for look in looks.values()}) == len(looks)
+    more = style.looks([*looks, "final:5%", "ffn", "subnetwork:1%", "layers:0"])
+    assert len({look.marker for look in more.values()}) == len(more)
+    assert {name: more[name] for name in looks} == looks
     budgets = style.looks(["cogsym:25%", "cogsym:50%"])
     assert budgets["cogsym:25%"].colour == looks["cogsym"].colour != budgets["cogsym:50%"].colour
     assert style.looks(["cogsym (LoRA)", "cogsym"])["cogsym"].colour == looks["cogsym"].colour

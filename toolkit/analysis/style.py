@@ -50,23 +50,33 @@ _LOOKS = {
     "shifted": Look(GREEN, "o"),
     "full": Look(INK, "h"),
 }
-_OTHERS = (Look(PURPLE, "D"), Look(OCHRE, "v"), Look(VIOLET, "P"), Look(SLATE, "X"), Look(BROWN, "*"), Look(BLUE, "s"))
+_OTHERS = (
+    Look(PURPLE, "D"), Look(OCHRE, "v"), Look(VIOLET, "P"), Look(SLATE, "X"), Look(BROWN, "*"), Look(BLUE, "s"),
+    Look(PURPLE, "<"), Look(OCHRE, ">"), Look(VIOLET, "p"), Look(SLATE, "d"), Look(BROWN, "8"), Look(BLUE, "H"),
+)  # fmt: skip
 
 
 def looks(series: Iterable[str]) -> dict[str, Look]:
     """A look for each series: the same one in every figure for what has a name; LoRA is dashed."""
     found: dict[str, Look] = {}
+    series = list(series)
+    own = {_LOOKS[name].marker for name in map(_method, series) if name in _LOOKS}
+    spares = [look for look in _OTHERS if look.marker not in own]
     spare = 0
     for name in series:
         plain = name.removesuffix(LORA)
-        look = found.get(plain) or _LOOKS.get(plain.partition(":")[0])
+        look = found.get(plain) or _LOOKS.get(_method(plain))
         others_found = [other for key, other in found.items() if key.removesuffix(LORA) != plain]
         taken = look is not None and look.marker in {other.marker for other in others_found}
         if look is None or taken:
-            look = _OTHERS[spare % len(_OTHERS)]
+            look = spares[spare % len(spares)]
             spare += 1
         found[name] = Look(look.colour, look.marker, dashed=plain != name)
     return found
+
+
+def _method(series: str) -> str:
+    return series.removesuffix(LORA).partition(":")[0]
 
 
 def canvas(width_inches: float, height_inches: float) -> Figure:

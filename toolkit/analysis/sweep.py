@@ -70,12 +70,13 @@ def run_sweep(
     folder = SweepFolder(out)
     sweep, begun = begin(sweep, folder)
     record = begun
-    if not all(_is_trained(point, folder.run(point.name)) for point in sweep.points):
-        mix(sweep.recipe)  # what is wrong with the data is wrong for every point: it is told once, and now
+    if all(_is_trained(point, folder.run(point.name)) for point in sweep.points):
+        record.write(folder.record)
+    else:
+        data = mix(sweep.recipe).sources  # what is wrong with them is wrong for every point: it is told once, and now
         record.write(folder.record)
         if reuse:
-            _tell_taken(take_over(sweep, folder, reuse), report)
-    record.write(folder.record)
+            _tell_taken(take_over(sweep, folder, reuse, data), report)
     try:
         for record in _advance(sweep, folder, begun, force, report):
             record.write(folder.record)

@@ -20,11 +20,12 @@ _Learnt = list[tuple[str, str]]
 """Role and fingerprint of every source."""
 
 
-def take_over(sweep: Sweep, folder: SweepFolder, others: Sequence[Path]) -> tuple[str, ...]:
+def take_over(sweep: Sweep, folder: SweepFolder, others: Sequence[Path], data: Sequence[DataInfo]) -> tuple[str, ...]:
     """Copy into the sweep what lies finished in other folders: the same recipe, base and data, test sets aside.
 
     Args:
         others: folders of sweeps, or of single runs.
+        data: what the sweep's own recipe learns from, with its seed.
 
     Returns:
         The names of the points that need not be trained any more.
@@ -40,17 +41,20 @@ def take_over(sweep: Sweep, folder: SweepFolder, others: Sequence[Path]) -> tupl
     folder_of_base = resolve_base(sweep.recipe.base, sweep.recipe.base_revision)
     layout = read_layout(folder_of_base)
     finished = [run for other in others for run in _runs_in(other)]
-    data: dict[int, _Learnt] = {}  # by seed, which draws the rows where a source has a limit
+    learnt = {sweep.recipe.seed: _learnt(data)}  # by seed, which draws the rows where a source has a limit
     fingerprint: str | None = None
     taken = []
     for point in sweep.points:
-        same = next((run for run in finished if _is_of(point, run, layout)), None)
-        if same is None or folder.run(point.name).root.exists():
+        alike = [run for run in finished if _is_of(point, run, layout)]
+        if not alike or folder.run(point.name).root.exists():
             continue
         seed = point.recipe.seed
-        data[seed] = data.get(seed) or _learnt(mix(point.recipe).sources)
+        if seed not in learnt:
+            learnt[seed] = _learnt(mix(point.recipe).sources)
         fingerprint = fingerprint or base_fingerprint(folder_of_base)
-        if (_learnt(same.read_training().data), same.read_config().base_fingerprint) == (data[seed], fingerprint):
+        wanted = (learnt[seed], fingerprint)
+        same = next((run for run in alike if _learnt_and_base(run) == wanted), None)
+        if same is not None:
             _copy(same, folder.run(point.name))
             taken.append(point.name)
     return tuple(taken)
@@ -74,6 +78,10 @@ def _is_of(point: Point, run: RunFolder, layout: ModelLayout) -> bool:
 
 def _learnt(sources: Sequence[DataInfo]) -> _Learnt:
     return [(source.role, source.fingerprint) for source in sources]
+
+
+def _learnt_and_base(run: RunFolder) -> tuple[_Learnt, str]:
+    return _learnt(run.read_training().data), run.read_config().base_fingerprint
 
 
 def _copy(run: RunFolder, to: RunFolder) -> None:

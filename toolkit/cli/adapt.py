@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from toolkit.cli.console import err, out, quiet_libraries
 from toolkit.errors import CorpusError, OutputError
 
 if TYPE_CHECKING:
+    from toolkit.auditing import Audit
     from toolkit.from_corpus import Adapted, Draft, Known, Wish
     from toolkit.from_corpus.carrying_out import Workplace
     from toolkit.hub.target import Target
@@ -176,7 +178,7 @@ def _print_draft(made: Draft, wish: Wish) -> None:
     from toolkit.cli.train import print_sources, print_what_trains
 
     for audit in made.audits:
-        print_audit(audit, err, more=f"a report: cogsym data audit {audit.name} --report report.html")
+        print_audit(audit, err, more=f"a report: {_report_command(audit, wish)}")
     if made.split is not None:
         err.print(f"kept for testing: {made.split.test_rows:,} rows, {made.split.train_rows:,} to learn from")
         for reason, count in made.split.dropped.items():
@@ -193,6 +195,16 @@ def _print_draft(made: Draft, wish: Wish) -> None:
     else:
         print_what_trains(made.recipe, made.selection, wish.base)
     print_requirements(made.needs)
+
+
+def _report_command(audit: Audit, wish: Wish) -> str:
+    """What shows the whole audit of one of the files."""
+    path = next(path for path in wish.data if path.name == audit.name)
+    command = ["cogsym", "data", "audit", str(path), "--language", wish.language]
+    command += ["--with", wish.other] if wish.other else []
+    if wish.columns:
+        command += ["--columns", ",".join(f"{code}={column}" for code, column in wish.columns.items())]
+    return shlex.join([*command, "--report", "report.html"])
 
 
 def _print_outcome(made: Adapted) -> None:
