@@ -6,6 +6,7 @@ COGSYM_LONG_TESTS=1 kills it at 100 moments rather than 12.
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import random
@@ -13,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,48 +216,59 @@ def test_a_real_limit_on_file_size_is_an_expected_error(made: Path, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-def forked(action: Callable[[], object]) -> int:
-    """Run in a child process; its id."""
+def forked(action: Callable[[], object], counted: Path, last: int | None = None) -> int:
+    """Run in a child process, which dies at its `last` call into C, in whichever thread; its wait status.
+
+    Calls rather than seconds, so that a busy machine does not move the moment. One that lives writes how many it made.
+    """
     child = os.fork()
     if child == 0:
+        calls = itertools.count(1)
+
+        def step(_frame: object, event: str, _function: object) -> None:
+            if event == "c_call" and next(calls) == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
         try:
+            threading.setprofile(step)
+            sys.setprofile(step)
             action()
+            sys.setprofile(None)
+            counted.write_text(str(next(calls)))
         except BaseException:
             os._exit(1)
         os._exit(0)
-    return child
+    return os.waitpid(child, 0)[1]
 
 
 def test_killed_at_any_moment_nothing_half_is_left(made: Path, tmp_path: Path) -> None:
     big = write_folder(tmp_path / "base", base := small_base(width=400), shards=3)
     trained = fine_tuned(base, [UP, NORM, "lm_head.weight"])
     after = write_file(tmp_path / "trained.safetensors", trained)
-    delta = tmp_path / "delta.safetensors"
+    delta, merged, counted = (tmp_path / name for name in ("delta.safetensors", "merged", "calls"))
 
-    def both() -> None:
+    def extracting() -> None:
         extract(big, after, delta, threads=1, overwrite=True)
-        merge(delta, big, tmp_path / "merged", threads=2)
 
-    started = time.monotonic()
-    os.waitpid(forked(both), 0)
-    seconds = time.monotonic() - started
-    assert read_tensors(tmp_path / "merged") == as_read(trained)
-    chance, killed = random.Random(0), 0
-    for _ in range(100 if LONG else 12):
-        shutil.rmtree(tmp_path / "merged", ignore_errors=True)
-        delta.unlink(missing_ok=True)
-        child = forked(both)
-        time.sleep(chance.uniform(0, 1.1 * seconds))
-        os.kill(child, signal.SIGKILL)
-        killed += os.waitpid(child, 0)[1] == signal.SIGKILL
-        if delta.exists():
-            verify(delta, big, full=True, threads=1)
-        if (tmp_path / "merged").exists():
-            assert read_tensors(tmp_path / "merged") == as_read(trained)
-    assert killed > 3
-    shutil.rmtree(tmp_path / "merged", ignore_errors=True)
-    both()
-    assert read_tensors(tmp_path / "merged") == as_read(trained)
+    def merging() -> None:
+        merge(delta, big, merged, threads=2)
+
+    chance = random.Random(0)
+    moments = 50 if LONG else 6
+    for action in (extracting, merging):
+        assert forked(action, counted) == 0
+        calls = int(counted.read_text())
+        for moment in range(moments):
+            shutil.rmtree(merged, ignore_errors=True)
+            last = 1 + int(0.97 * calls * (moment + chance.random()) / moments)
+            assert os.WTERMSIG(forked(action, counted, last)) == signal.SIGKILL
+            verify(delta, big, full=True, threads=1)  # the new one or still the one before
+            if merged.exists():
+                assert read_tensors(merged) == as_read(trained)
+    shutil.rmtree(merged, ignore_errors=True)
+    extracting()
+    merging()
+    assert read_tensors(merged) == as_read(trained)
     assert not list(tmp_path.glob(".*.tmp")), "drafts of killed runs must be cleared away by the next one"
 
 

@@ -39,7 +39,7 @@ FIELDS: dict[str, Any] = {
     "glottocode": "test1234",
     "names": {"english": "Test Speech", "own": "Basa Uji"},
 }
-AT_ONCE = 3  # seconds; each of these took minutes
+AT_ONCE = 3  # seconds of the processor; each of these took minutes
 
 
 def write(folder: Path, text: str | None = None, **changes: Any) -> Path:
@@ -69,10 +69,10 @@ def test_a_file_with_a_thousand_faults_is_answered_at_once(tmp_path: Path) -> No
         write(tmp_path / "codes", data=sources * 4),
         write(tmp_path / "fields", "".join(f"a{n}: 1\n" for n in range(6000))),
     ):
-        started = time.monotonic()
+        started = time.process_time()
         problems = check_language_file(path, all_languages())
         assert len(problems) == 50
-        assert time.monotonic() - started < 15
+        assert time.process_time() - started < 15
 
 
 @pytest.mark.parametrize("name", ["Javanese", "JAVANESE", "J\u0430vanese", "Java\u200cnese", "Java\u034fnese"])
@@ -130,10 +130,10 @@ def test_a_name_that_is_the_folder_above_leads_nowhere(tmp_path: Path) -> None:
 
 def test_a_repository_of_very_many_files_is_looked_through_at_once() -> None:
     files = tuple(ListedFile(f"data/{n}.tsv", 1, None) for n in range(20_000))
-    started = time.monotonic()
+    started = time.process_time()
     chosen, missing, _ = _chosen(Listing("a/b", "dataset", "0" * 40, files), ["data/*.tsv"])
     assert (len(chosen), missing) == (40, ["19960 more files match"])
-    assert time.monotonic() - started < AT_ONCE
+    assert time.process_time() - started < AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_a_repository_of_very_many_files_is_looked_through_at_once() -> None:
 def test_a_card_made_to_choke_its_reader_says_nothing(tmp_path: Path, text: str) -> None:
     card = tmp_path / "README.md"
     card.write_text(f"---\n{text}\n---\n")
-    started = time.monotonic()
+    started = time.process_time()
     assert _front_matter(card) == {}
-    assert time.monotonic() - started < AT_ONCE
+    assert time.process_time() - started < AT_ONCE
 
 
 def test_a_record_that_is_too_large_is_not_downloaded(
@@ -177,9 +177,9 @@ def test_a_record_that_is_too_large_is_not_downloaded(
     ],
 )
 def test_a_cell_made_to_choke_a_pattern_is_read_at_once(look: Any, text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert look(text) is None
-    assert time.monotonic() - started < AT_ONCE
+    assert time.process_time() - started < AT_ONCE
 
 
 def test_the_patterns_find_what_they_found() -> None:

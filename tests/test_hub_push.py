@@ -198,7 +198,7 @@ def test_of_two_publishers_at_once_one_wins_and_the_other_is_told(
     other = make_run(tmp_path / "other", delta=b"of somebody else", score=60.0)
     publish(run, REPO, endpoint=hub.endpoint)
     newer(run)
-    both_there = threading.Barrier(2, timeout=30)
+    both_there = threading.Barrier(2, timeout=60)
 
     def meet(request: Request) -> None:
         if request.method == "POST" and "/commit/" in request.path:

@@ -223,9 +223,9 @@ def test_hostile_yaml_is_refused_with_its_line(
     if not hasattr(yaml, loader):
         pytest.skip("PyYAML was built without libyaml")
     monkeypatch.setattr(strict_yaml, "_Loader", getattr(yaml, loader))
-    started = time.monotonic()
+    started = time.process_time()
     (problem,) = check(tmp_path, text)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
     assert message in problem.message
     assert fix in problem.fix
     assert problem.message.isprintable()

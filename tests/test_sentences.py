@@ -58,6 +58,6 @@ def test_paragraphs_indents_and_bullets_are_kept_between_sentences() -> None:
 @pytest.mark.parametrize("unit", [".", "a. ", "A. ", "- ", " ", "word ", "Word. ", "。", '."'])
 def test_hostile_text_costs_no_more_than_its_length(unit: str) -> None:
     text = unit * (400_000 // len(unit))
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert "".join(piece.text for piece in split_text(text)) == text
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5

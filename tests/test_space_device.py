@@ -195,7 +195,7 @@ held.wait()
 child = os.fork()
 if child == 0:
     os._exit(0 if translator.length("sun.", "eng>jav").fits else 1)
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 while (done := os.waitpid(child, os.WNOHANG)) == (0, 0):
     assert time.monotonic() < deadline, "the child waits for ever"
     time.sleep(0.05)

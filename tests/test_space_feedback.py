@@ -53,7 +53,7 @@ def sent(hub: HubServer) -> list[dict[str, object]]:
 
 
 def wait_for(state: str, store: FeedbackStore) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while store.health.state != state:
         assert time.monotonic() < deadline, store.health
         time.sleep(0.02)

@@ -25,6 +25,7 @@ from toolkit.translator import Translator
 
 sys.path.insert(0, str(page_folder()))
 
+import app
 import facts
 import visits
 from catalogue import Catalogue, foresee, open_catalogue
@@ -248,13 +249,13 @@ def test_what_is_made_once_is_made_once() -> None:
 
     def make() -> int:
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         made.append(1)
         return 7
 
     loading = Loading(make)
     loading.start()
-    assert begun.wait(30)
+    assert begun.wait(60)
     loading.start()
     go_on.set()
     assert (loading.run(), loading.wait(), made) == (7, 7, [1])
@@ -263,22 +264,30 @@ def test_what_is_made_once_is_made_once() -> None:
 # The command
 
 
-def command(cogsym: Callable[..., Outcome], *arguments: object) -> str:
-    """What `cogsym space serve` stops with; it may not come as far as importing what serves a page."""
-    begin = time.monotonic()
-    done = cogsym("space", "serve", "--no-open", *arguments)
-    assert done.code == 1
-    assert "Traceback" not in done.err
-    assert time.monotonic() - begin < 20
-    return done.err
+@pytest.fixture
+def command(cogsym: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What `cogsym space serve ARGS...` stops with, before it imports what serves a page."""
+
+    def never() -> None:
+        pytest.fail("it was about to make a page")
+
+    monkeypatch.setattr(app, "import_gradio", never)
+
+    def stop(*arguments: object) -> str:
+        done = cogsym("space", "serve", "--no-open", *arguments)
+        assert done.code == 1
+        assert "Traceback" not in done.err
+        return done.err
+
+    return stop
 
 
 def test_the_command_stops_at_a_delta_that_is_not_there(
-    cogsym: Callable[..., Outcome], tmp_path: Path, tiny_base: Path, tiny_deltas: dict[str, Path]
+    command: Callable[..., str], tmp_path: Path, tiny_base: Path, tiny_deltas: dict[str, Path]
 ) -> None:
-    assert "no delta at" in command(cogsym, "--delta", tmp_path / "nothing")
+    assert "no delta at" in command("--delta", tmp_path / "nothing")
     deltas = ("--delta", tiny_deltas["jav"], "--delta", tmp_path)
-    assert "no config.json" in command(cogsym, "--base", tiny_base, *deltas)
+    assert "no config.json" in command("--base", tiny_base, *deltas)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +295,7 @@ def test_the_command_stops_at_a_delta_that_is_not_there(
     [("{", "config.json"), ({"language": "xxx"}, "xxx"), ({"prompt": "{{ x }}"}, "prompt"), ({"base": 1}, "base")],
 )
 def test_the_command_stops_at_a_damaged_config(
-    cogsym: Callable[..., Outcome],
+    command: Callable[..., str],
     tiny_base: Path,
     tiny_deltas: dict[str, Path],
     tmp_path: Path,
@@ -296,21 +305,21 @@ def test_the_command_stops_at_a_damaged_config(
     delta = Path(shutil.copytree(tiny_deltas["jav"], tmp_path / "damaged"))
     config = json.loads((delta / "config.json").read_text())
     (delta / "config.json").write_text(change if isinstance(change, str) else json.dumps(config | change))
-    assert message in command(cogsym, "--base", tiny_base, "--delta", delta)
+    assert message in command("--base", tiny_base, "--delta", delta)
 
 
 def test_the_command_stops_at_a_base_without_weights(
-    cogsym: Callable[..., Outcome], tiny_base: Path, tmp_path: Path
+    command: Callable[..., str], tiny_base: Path, tmp_path: Path
 ) -> None:
     base = Path(shutil.copytree(tiny_base, tmp_path / "base"))
     weights = base / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    assert "model.safetensors" in command(cogsym, "--base", base)
+    assert "model.safetensors" in command("--base", base)
 
 
-def test_the_command_asks_the_hub_for_what_is_not_here(cogsym: Callable[..., Outcome], hub: HubServer) -> None:
-    assert "org/nothing" in command(cogsym, "--delta", "org/nothing")
-    assert "org/no-base" in command(cogsym, "--base", "org/no-base")
+def test_the_command_asks_the_hub_for_what_is_not_here(command: Callable[..., str], hub: HubServer) -> None:
+    assert "org/nothing" in command("--delta", "org/nothing")
+    assert "org/no-base" in command("--base", "org/no-base")
 
 
 def test_a_space_comes_up_without_asking_the_hub(hub: HubServer, tiny_base: Path) -> None:
