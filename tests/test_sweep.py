@@ -588,6 +588,7 @@ def test_the_command_lists_trains_draws_and_goes_on(
     (row,) = json.loads(listed.out)
     assert (row["name"], row["layers"], row["trained"]) == ("rear-2.seed0", "2-3", False)
     assert row["trained_weights"] > 0
+    assert row["same_recipe"] is None
     assert not out.exists()
 
     trained = cogsym(*command)
@@ -601,6 +602,13 @@ def test_the_command_lists_trains_draws_and_goes_on(
     assert (out / "sweep.md").is_file()
     assert (out / "figures" / "chrf.png").is_file()
     assert "trained already" in cogsym(*command).err
+    elsewhere = ("--out", tmp_path / "other", "--reuse", out, "--dry-run")
+    (row,) = json.loads(cogsym(*command, *elsewhere, "--json").out)
+    assert (row["trained"], row["same_recipe"]) == (False, str(out / "rear-2.seed0"))
+    listed = cogsym(*command, *elsewhere)
+    assert "recipe is known: 1 taken over where data and base of that run are the same" in listed.err
+    assert not (tmp_path / "other").exists()
+    assert "holds no run to take over" in cogsym(*command, "--reuse", out / "figures", "--dry-run").err
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from toolkit.analysis.continuing import begin, planned
 from toolkit.analysis.differences import find_differences
 from toolkit.analysis.points import Point, Sweep
 from toolkit.analysis.record import SweepFolder, SweepRecord, measured
-from toolkit.analysis.taking_over import take_over
+from toolkit.analysis.taking_over import runs_by_recipe, take_over
 from toolkit.errors import CogsymError, OutputError, TrainingError, TrainingStopped
 from toolkit.run_folder import RunFolder
+from toolkit.selection import ModelLayout
 
 TAKEN_OVER = "taken over"
 
@@ -88,9 +89,28 @@ def run_sweep(
     return record
 
 
-def outline(sweep: Sweep, folder: Path) -> list[tuple[Point, bool]]:
-    """The points of a sweep, and whether each is trained already in this folder."""
-    return [(point, _is_trained(point, SweepFolder(folder).run(point.name))) for point in sweep.points]
+@dataclass(frozen=True)
+class Outlined:
+    """A point before anything is done."""
+
+    point: Point
+    is_trained: bool  # in the sweep's own folder
+    same_recipe: RunFolder | None  # where else a finished run of its recipe lies; whether data and base match is open
+
+
+def outline(sweep: Sweep, folder: Path | None, layout: ModelLayout, reuse: Sequence[Path] = ()) -> list[Outlined]:
+    """What lies there already of each point of a sweep, in its own folder if it has one, and in those to reuse.
+
+    Raises:
+        OutputError: if a folder to reuse holds no run.
+    """
+    elsewhere = runs_by_recipe(sweep, reuse, layout)
+    outlined = []
+    for point in sweep.points:
+        is_trained = folder is not None and _is_trained(point, SweepFolder(folder).run(point.name))
+        same = None if is_trained else next(iter(elsewhere[point.name]), None)
+        outlined.append(Outlined(point, is_trained, same))
+    return outlined
 
 
 def _tell_taken(points: Sequence[str], report: Report | None) -> None:

@@ -39,13 +39,12 @@ def take_over(sweep: Sweep, folder: SweepFolder, others: Sequence[Path], data: S
     from toolkit.training import mix
 
     folder_of_base = resolve_base(sweep.recipe.base, sweep.recipe.base_revision)
-    layout = read_layout(folder_of_base)
-    finished = [run for other in others for run in _runs_in(other)]
+    by_recipe = runs_by_recipe(sweep, others, read_layout(folder_of_base))
     learnt = {sweep.recipe.seed: _learnt(data)}  # by seed, which draws the rows where a source has a limit
     fingerprint: str | None = None
     taken = []
     for point in sweep.points:
-        alike = [run for run in finished if _is_of(point, run, layout)]
+        alike = by_recipe[point.name]
         if not alike or folder.run(point.name).root.exists():
             continue
         seed = point.recipe.seed
@@ -58,6 +57,16 @@ def take_over(sweep: Sweep, folder: SweepFolder, others: Sequence[Path], data: S
             _copy(same, folder.run(point.name))
             taken.append(point.name)
     return tuple(taken)
+
+
+def runs_by_recipe(sweep: Sweep, others: Sequence[Path], layout: ModelLayout) -> dict[str, list[RunFolder]]:
+    """For each point, the finished runs in other folders that have its recipe; data and base are not looked at.
+
+    Raises:
+        OutputError: if there is no run in one of the folders.
+    """
+    finished = [run for other in others for run in _runs_in(other)]
+    return {point.name: [run for run in finished if _is_of(point, run, layout)] for point in sweep.points}
 
 
 def _runs_in(other: Path) -> Iterator[RunFolder]:

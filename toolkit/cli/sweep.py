@@ -18,9 +18,10 @@ from toolkit.cli.sweep_options import BudgetOption, SweepOptions, numbers_of, wi
 from toolkit.errors import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from toolkit.analysis import Kind, Sweep, SweepFolder, SweepRecord, SweepStep
+    from toolkit.analysis import Kind, Outlined, SweepFolder, SweepRecord, SweepStep
+    from toolkit.selection import ModelLayout
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +35,7 @@ NOTHING_TAKEN = "nothing was taken over: no run there has the recipe, data and b
 
 def _sweep(kind: str, varied: dict[str, Any], options: SweepOptions) -> None:
     quiet_libraries()
-    from toolkit.analysis import SweepFolder, Variation, plan_sweep, run_sweep
+    from toolkit.analysis import SweepFolder, Variation, outline, plan_sweep, run_sweep
     from toolkit.pretrained import resolve_base, resolve_config
     from toolkit.selection import read_layout
 
@@ -47,7 +48,8 @@ def _sweep(kind: str, varied: dict[str, Any], options: SweepOptions) -> None:
     seeds, methods = numbers_of("--seeds", options.seeds), words_of(options.method)
     variation = Variation(**varied, seeds=seeds, methods=methods, full=options.full)
     planned = plan_sweep(cast("Kind", kind), chosen, layout, variation, limit=options.limit)
-    _print_points(planned, layout, to, as_json=as_json and dry_run, quiet=as_json and not dry_run)
+    if dry_run or not as_json:
+        _print_points(outline(planned, to, layout, options.reuse or ()), layout, as_json=as_json)
     if dry_run or to is None:
         return
     with _sweep_progress() as report:
@@ -155,46 +157,48 @@ def draw(
     _show(folder, record, as_json)
 
 
-def _print_points(sweep: Sweep, layout: Any, to: Path | None, *, as_json: bool, quiet: bool) -> None:
+def _print_points(points: Sequence[Outlined], layout: ModelLayout, *, as_json: bool) -> None:
     """List the runs with what each trains."""
-    from toolkit.analysis import outline, selection_of
-    from toolkit.selection import describe_layers
-
-    rows: list[dict[str, Any]] = []
-    for point, trained in outline(sweep, to or Path()):
-        selection = selection_of(point, layout)
-        rows.append(
-            {
-                "name": point.name,
-                "select": point.recipe.select,
-                "method": point.recipe.method,
-                "seed": point.recipe.seed,
-                "layers": describe_layers(selection.layers) if selection else None,
-                "trained_weights": selection.trained_weights if selection else None,
-                "share": selection.share if selection else None,
-                "trained": to is not None and trained,
-            }
-        )
+    rows = [_row(each, layout) for each in points]
     if as_json:
         out.print_json(json.dumps(rows))
         return
-    if quiet:
-        return
     table = Table(box=None, header_style="bold")
     for column in ("run", "layers", "weights", "share", ""):
-        table.add_column(column, justify="right" if column in ("weights", "share") else "left", no_wrap=True)
+        table.add_column(column, justify="right" if column in ("weights", "share") else "left", no_wrap=bool(column))
     for row in rows:
-        weights = "found when it runs" if row["trained_weights"] is None else f"{row['trained_weights']:,}"
+        weights = "when it runs" if row["trained_weights"] is None else f"{row['trained_weights']:,}"
         share = "" if row["share"] is None else f"{row['share']:.0%}"
-        note = "trained already" if row["trained"] else ""
-        table.add_row(escape(str(row["name"])), str(row["layers"] or ""), weights, share, note)
+        note = "trained already" if row["trained"] else "recipe is known" if row["same_recipe"] else ""
+        table.add_row(escape(row["name"]), row["layers"] or "", weights, share, note)
     err.print(table)
-    left = sum(not row["trained"] for row in rows)
-    weights = sum(
-        (row["trained_weights"] or layout.n_weights) * (1 + len(point.snapshots))
-        for row, point in zip(rows, sweep.points, strict=True)
+    left, known = sum(not row["trained"] for row in rows), sum(row["same_recipe"] is not None for row in rows)
+    largest = sum(
+        (row["trained_weights"] or layout.n_weights) * (1 + len(each.point.snapshots))
+        for row, each in zip(rows, points, strict=True)
     )
-    err.print(f"{len(rows)} runs, {left} of them to train; all deltas take at most {decimal(2 * weights)}", style="dim")
+    err.print(f"{len(rows)} runs, {left} of them to train; all deltas take at most {decimal(2 * largest)}", style="dim")
+    if known:
+        err.print(f"recipe is known: {known} taken over where data and base of that run are the same", style="dim")
+
+
+def _row(outlined: Outlined, layout: ModelLayout) -> dict[str, Any]:
+    from toolkit.analysis import selection_of
+    from toolkit.selection import describe_layers
+
+    point, elsewhere = outlined.point, outlined.same_recipe
+    selection = selection_of(point, layout)
+    return {
+        "name": point.name,
+        "select": point.recipe.select,
+        "method": point.recipe.method,
+        "seed": point.recipe.seed,
+        "layers": describe_layers(selection.layers) if selection else None,
+        "trained_weights": selection.trained_weights if selection else None,
+        "share": selection.share if selection else None,
+        "trained": outlined.is_trained,
+        "same_recipe": str(elsewhere.root) if elsewhere else None,
+    }
 
 
 @contextmanager
