@@ -496,7 +496,9 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_weights(recipe: Recipe, tmp
     call = [sys.executable, "-c", DYING, file, tmp_path / "killed", Path(__file__).parent]
     assert subprocess.run(call, capture_output=True, timeout=200).returncode == -signal.SIGKILL
     out = tmp_path / "killed"
-    assert [point.state for point in SweepFolder(out).read().points] == ["done", "planned"]
+    begun = SweepFolder(out).read()
+    assert [point.state for point in begun.points] == ["done", "planned"]
+    assert {(each.series, each.against) for each in begun.differences} == {("front", "base")}
     assert any((out / "rear-2.seed0" / "checkpoints").iterdir())
     first = (out / "front-2.seed0" / "delta.safetensors").stat().st_mtime_ns
 

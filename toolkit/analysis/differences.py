@@ -22,28 +22,33 @@ Place = tuple[str, int | None]
 _Scores = Mapping[tuple[str, str], Measured]  # by task and metric
 
 
-def find_differences(sweep: Sweep, folder: SweepFolder, points: Sequence[PointRecord]) -> tuple[Difference, ...]:
-    """What these points, which are done, make of the test sets, against the base and against everything trained.
+class Comparison:
+    """What the points of a sweep make of its test sets, against the base and against everything trained."""
 
-    Raises:
-        CorpusError, EvaluationError: if a test set cannot be read any more.
-    """
-    recipe = sweep.recipe
-    tests = make_tasks(recipe.evaluation, recipe.language, recipe.prompt, limit=sweep.limit)
-    places: dict[Place, dict[int, _Scores]] = {}
-    base: _Scores = {}
-    for point in points:
-        for x, run in measured(point, folder.run(point.name)):
+    def __init__(self, sweep: Sweep, folder: SweepFolder) -> None:
+        """Raises CorpusError, EvaluationError: if a test set cannot be read."""
+        recipe = sweep.recipe
+        self._folder = folder
+        self._tests = make_tasks(recipe.evaluation, recipe.language, recipe.prompt, limit=sweep.limit)
+        self._places: dict[Place, dict[int, _Scores]] = {}
+        self._base: _Scores = {}
+
+    def add(self, point: PointRecord) -> None:
+        """Measure a point that is done, on the answers in its run folder."""
+        for x, run in measured(point, self._folder.run(point.name)):
             evaluated = Evaluated(run)
-            base = base or measure_all(evaluated, BASE, tests)
-            places.setdefault((point.series, x), {})[point.seed] = measure_all(evaluated, ADAPTED, tests)
-    found: list[Difference] = []
-    for place, own in places.items():
-        found += _against(place, own, "base", dict.fromkeys(own, base))
-        reference = _reference(place, places)
-        if reference is not None:
-            found += _against(place, own, reference[0], places[reference])
-    return tuple(found)
+            self._base = self._base or measure_all(evaluated, BASE, self._tests)
+            self._places.setdefault((point.series, x), {})[point.seed] = measure_all(evaluated, ADAPTED, self._tests)
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Of the points so far."""
+        found: list[Difference] = []
+        for place, own in self._places.items():
+            found += _against(place, own, "base", dict.fromkeys(own, self._base))
+            reference = _reference(place, self._places)
+            if reference is not None:
+                found += _against(place, own, reference[0], self._places[reference])
+        return tuple(found)
 
 
 def _reference(place: Place, places: Mapping[Place, object]) -> Place | None:

@@ -64,7 +64,7 @@ class SweepRecord(Record):
     tests: dict[str, str] = Field(description="sha256 of each test file")
     limit: int | None = Field(default=None, description="sentences per test set, at most")
     points: tuple[PointRecord, ...]
-    differences: tuple[Difference, ...] = Field(default=(), description="made when every point has been tried")
+    differences: tuple[Difference, ...] = Field(default=(), description="between the points that are done")
 
     @property
     def done(self) -> tuple[PointRecord, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from toolkit.adaptation import prepare, train_delta
 from toolkit.analysis.continuing import begin, planned
-from toolkit.analysis.differences import find_differences
+from toolkit.analysis.differences import Comparison
 from toolkit.analysis.points import Point, Sweep
 from toolkit.analysis.record import SweepFolder, SweepRecord, measured
 from toolkit.analysis.taking_over import runs_by_recipe, take_over
@@ -81,8 +81,6 @@ def run_sweep(
     try:
         for record in _advance(sweep, folder, begun, force, report):
             record.write(folder.record)
-        record = record.model_copy(update={"differences": find_differences(sweep, folder, record.done)})
-        record.write(folder.record)
     finally:
         if can_be_drawn(record):
             write_report(folder, record)
@@ -127,11 +125,16 @@ def _is_trained(point: Point, run: RunFolder) -> bool:
 def _advance(
     sweep: Sweep, folder: SweepFolder, record: SweepRecord, force: bool, report: Report | None
 ) -> Iterator[SweepRecord]:
-    """Do one point after the other; yields the record whenever it changed."""
-    done = {point.name for point in record.done if folder.run(point.name).evaluation_records.is_dir()}
-    to_do = [
-        point for point in sweep.points if point.name not in done or not _is_trained(point, folder.run(point.name))
-    ]
+    """Do one point after the other; yields the record with what is done already, and whenever it changed."""
+    comparison = Comparison(sweep, folder)
+    done = {point.name: point for point in record.done if folder.run(point.name).evaluation_records.is_dir()}
+    to_do = []
+    for point in sweep.points:
+        if point.name in done and _is_trained(point, folder.run(point.name)):
+            comparison.add(done[point.name])
+        else:
+            to_do.append(point)
+    yield (record := record.model_copy(update={"differences": comparison.differences()}))
     clock = _Clock(report, len(to_do))
     reuse = next((folder.run(name) for name in sorted(done)), None)
     for point in to_do:
@@ -152,8 +155,11 @@ def _advance(
             if new:
                 changes["seconds"] = round(time.monotonic() - started, 1)
         clock.finished(point)
-        points = tuple(each.model_copy(update=changes) if each.name == point.name else each for each in record.points)
-        record = record.model_copy(update={"points": points})
+        changed = next(each for each in record.points if each.name == point.name).model_copy(update=changes)
+        if changed.state == "done":
+            comparison.add(changed)
+        points = tuple(changed if each.name == point.name else each for each in record.points)
+        record = record.model_copy(update={"points": points, "differences": comparison.differences()})
         yield record
 
 
