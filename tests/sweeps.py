@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from training_runs import write_corpus
 
-from toolkit.analysis import Sweep, Variation, plan_sweep
+from toolkit.analysis import Sweep, Variation, plan_sweep, run_sweep
 from toolkit.recipe import Recipe, make_recipe, write_recipe
 from toolkit.selection import read_layout
 
@@ -44,3 +45,17 @@ def recipe_file(recipe: Recipe, path: Path) -> Path:
 
 def planned(kind: Any, recipe: Recipe, **variation: Any) -> Sweep:
     return plan_sweep(kind, recipe, read_layout(Path(recipe.base)), Variation(**variation))
+
+
+@pytest.fixture
+def recipe(tiny_base: Path, tmp_path: Path) -> Recipe:
+    return sweep_recipe(tmp_path / "data", tiny_base)
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path]:
+    """A small sweep over budgets, done; do not write into it."""
+    folder = tmp_path_factory.mktemp("sweep")
+    chosen = sweep_recipe(folder / "data", tiny_base)
+    run_sweep(planned("budgets", chosen, select=("cogsym", "front"), budgets=("2",)), folder / "out")
+    return chosen, folder / "out"

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sweeps import STEPS, planned, recipe_file, sweep_recipe
+from sweeps import STEPS, planned, recipe_file
 
 from toolkit.adaptation import prepare, train_delta
 from toolkit.analysis import SweepFolder, Variation, plan_sweep, run_sweep
@@ -34,21 +34,9 @@ from toolkit.run_folder import RunFolder
 from toolkit.selection import read_layout
 
 Run = Callable[..., Any]
+pytest_plugins = ("sweeps",)
+
 VARIATION = Variation(select=("cogsym",), budgets=("2",))
-
-
-@pytest.fixture
-def recipe(tiny_base: Path, tmp_path: Path) -> Recipe:
-    return sweep_recipe(tmp_path / "data", tiny_base)
-
-
-@pytest.fixture(scope="module")
-def finished(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path]:
-    """A small sweep over budgets, done; do not write into it."""
-    folder = tmp_path_factory.mktemp("sweep")
-    chosen = sweep_recipe(folder / "data", tiny_base)
-    run_sweep(planned("budgets", chosen, select=("cogsym", "front"), budgets=("2",)), folder / "out")
-    return chosen, folder / "out"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +84,12 @@ def test_other_test_sets_are_measured_anew_and_finished_runs_are_not_touched(
     run_sweep(planned("budgets", one, select=("cogsym",), budgets=("2",)), out)
     rows = list(csv.DictReader((out / "scores.csv").open(encoding="utf-8")))
     assert {row["direction"] for row in rows} == {"eng>jav"}
+
+
+def test_what_is_said_of_adapters_is_said_to_runs_that_train_them(recipe: Recipe) -> None:
+    said = make_recipe(recipe.model_dump(exclude_unset=True) | {"method": "lora", "lora_rank": 4, "lora_alpha": 8})
+    sweep = planned("methods", said, select=("front",), methods=("weights", "lora"), full=False)
+    assert [(each.recipe.method, each.recipe.lora_rank) for each in sweep.points] == [("weights", 16), ("lora", 4)]
 
 
 def test_orders_seeds_and_methods_multiply_and_are_named_by_what_they_train(recipe: Recipe) -> None:
@@ -260,168 +254,6 @@ def test_every_place_is_compared_with_the_base_and_all_but_full_with_full(finish
     assert "of what was known before" not in summary  # nothing of that kind was measured
 
 
-def test_finished_points_are_kept_and_new_ones_join_them(finished: tuple[Recipe, Path], tmp_path: Path) -> None:
-    chosen, done = finished
-    out = tmp_path / "out"
-    shutil.copytree(done, out)
-    deltas = {path: path.stat().st_mtime_ns for path in out.glob("*/delta.safetensors")}
-    record = run_sweep(planned("budgets", chosen, select=("rear",), budgets=("2",)), out)
-    assert {point.name for point in record.done} == {
-        "cogsym-2.seed0",
-        "front-2.seed0",
-        "full.seed0",
-        "rear-2.seed0",
-    }
-    assert {path: path.stat().st_mtime_ns for path in deltas} == deltas
-    assert "rear" in (out / "figures" / "chrf.svg").read_text(encoding="utf-8")
-    seen = SweepFolder(done).read().differences
-    assert seen == tuple(each for each in record.differences if each.series != "rear")
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"max_steps": 5}, "max_steps was 4, is 5"),
-        ({"learning_rate": 5e-4}, "was made from another recipe: learning_rate was 0.001, is 0.0005"),
-    ],
-)
-def test_another_recipe_for_the_same_points_is_refused(
-    finished: tuple[Recipe, Path], changes: dict[str, Any], message: str
-) -> None:
-    chosen, out = finished
-    other = make_recipe(chosen.model_dump(exclude_unset=True) | changes)
-    before = (out / "sweep.json").read_bytes()
-    with pytest.raises(OutputError, match=message):
-        run_sweep(planned("budgets", other, select=("cogsym",), budgets=("2",)), out)
-    assert (out / "sweep.json").read_bytes() == before
-
-
-def test_other_data_under_the_same_name_and_another_kind_are_refused(
-    finished: tuple[Recipe, Path], tiny_base: Path, tmp_path: Path
-) -> None:
-    chosen, out = finished
-    with pytest.raises(OutputError, match="kind was budgets, is order"):
-        run_sweep(planned("order", chosen), out)
-    other = sweep_recipe(tmp_path / "data", tiny_base)
-    rows = tmp_path / "data" / "train.tsv"
-    rows.write_text(rows.read_text(encoding="utf-8") + "the last one\tpungkasan\n", encoding="utf-8")
-    with pytest.raises(OutputError, match=r"train\.tsv holds something else now"):
-        run_sweep(planned("budgets", other, select=("cogsym",), budgets=("2",)), out)
-
-
-def test_a_run_folder_of_another_recipe_is_not_taken_for_the_point(recipe: Recipe, tmp_path: Path) -> None:
-    other = make_recipe(recipe.model_dump(exclude_unset=True) | {"select": "cogsym:2", "max_steps": 2})
-    train_delta(prepare(other, tmp_path / "out" / "cogsym-2.seed0"))
-    sweep = planned("budgets", recipe, select=("cogsym",), budgets=("2",), full=False)
-    with pytest.raises(OutputError, match="was made from another recipe: max_steps was 2, is 4"):
-        run_sweep(sweep, tmp_path / "out")
-
-
-def test_a_run_folder_of_the_same_recipe_is_taken_for_the_point_and_anything_else_is_not(
-    recipe: Recipe, tmp_path: Path
-) -> None:
-    sweep = planned("budgets", recipe, select=("cogsym",), budgets=("2",), full=False)
-    out = tmp_path / "out"
-    train_delta(prepare(sweep.points[0].recipe, out / "cogsym-2.seed0"))
-    before = (out / "cogsym-2.seed0" / "delta.safetensors").stat().st_mtime_ns
-    (out / "letters").mkdir()
-    with pytest.raises(OutputError, match="holds letters, which is no part of this sweep"):
-        run_sweep(sweep, out)
-    (out / "letters").rmdir()
-    record = run_sweep(sweep, out)
-    assert [point.state for point in record.points] == ["done"]
-    assert (out / "cogsym-2.seed0" / "delta.safetensors").stat().st_mtime_ns == before
-
-
-def test_what_another_sweep_has_trained_is_taken_over(finished: tuple[Recipe, Path], tmp_path: Path) -> None:
-    chosen, done = finished
-    told = []
-    record = run_sweep(
-        planned("methods", chosen, select=("front", "rear"), budget="2"),
-        tmp_path / "out",
-        reuse=[done],
-        report=lambda step: told.append((step.stage, step.point)),
-    )
-    assert told[0] == ("taken over", "front-2.seed0, full.seed0")
-    assert [point for stage, point in dict.fromkeys(told) if stage == "training"] == ["rear-2.seed0"]
-    assert [point.state for point in record.points] == ["done"] * 3
-    for name in ("front-2.seed0", "full.seed0"):
-        mine, theirs = (RunFolder(folder / name) for folder in (tmp_path / "out", done))
-        assert (mine.root / "delta.safetensors").read_bytes() == (theirs.root / "delta.safetensors").read_bytes()
-        assert not [path for path in mine.root.rglob("*") if path.is_symlink()]
-
-
-@pytest.mark.parametrize(
-    ("changes", "taken"),
-    [
-        ({"select": "front:50%"}, True),
-        ({"seed": 1}, True),  # other rows are drawn then
-        ({"select": "front:1"}, False),
-        ({"max_steps": 3}, False),
-        ({"seed": 2}, False),
-    ],
-)
-def test_a_run_is_taken_over_where_it_is_what_would_be_trained(
-    recipe: Recipe, tmp_path: Path, changes: dict[str, Any], taken: bool
-) -> None:
-    trained = make_recipe(recipe.model_dump(exclude_unset=True) | {"select": "front:2"} | changes)
-    train_delta(prepare(trained, tmp_path / "run"))
-    told = []
-    sweep = planned("budgets", recipe, select=("front",), budgets=("2",), seeds=(0, 1), full=False)
-    run_sweep(sweep, tmp_path / "out", reuse=[tmp_path / "run"], report=lambda step: told.append(step))
-    again = run_sweep(sweep, tmp_path / "out")  # goes on, whichever way the selection is written
-    assert len(again.done) == 2
-    name = f"front-2.seed{trained.seed}"
-    assert (told[0].stage, told[0].point) == ("taken over", name if taken else "")
-    assert (name in {step.point for step in told if step.stage == "training"}) is (not taken and trained.seed < 2)
-
-
-def test_selections_that_train_the_same_are_written_alike(tiny_base: Path) -> None:
-    from toolkit.analysis.points import canonical
-
-    layout = read_layout(tiny_base)
-    same = {canonical(select, layout) for select in ("cogsym:50%", "cogsym:2", "shifted:2@0", "shifted:50%@0")}
-    assert same == {"cogsym:2"}
-    assert canonical("shifted:2@1", layout) == "shifted:2@1"
-    assert canonical("final:5%", layout) == "final:5%"
-
-
-def test_a_run_on_other_rows_or_another_base_is_not_taken_over(recipe: Recipe, tiny_base: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    train_delta(prepare(make_recipe(recipe.model_dump(exclude_unset=True) | {"select": "front:2"}), run))
-
-    def taken(out: str, base: Path = tiny_base, others: Sequence[Path] = ()) -> bool:
-        told = []
-        chosen = recipe.model_copy(update={"base": str(base)})
-        sweep = planned("budgets", chosen, select=("front",), budgets=("2",), full=False)
-        run_sweep(sweep, tmp_path / out, reuse=[*others, run], report=told.append)
-        return next(step.point for step in told if step.stage == "taken over") == "front-2.seed0"
-
-    data = tmp_path / "data" / "train.tsv"
-    before = data.read_text(encoding="utf-8")
-    heading, *rows = before.splitlines()
-    data.write_text("\n".join([heading, *(f"{row} maneh" for row in rows)]) + "\n", encoding="utf-8")
-    assert not taken("other rows")
-    data.write_text(before, encoding="utf-8")
-    assert taken("the same rows")
-    shutil.copytree(run, tmp_path / "alike")  # by the same recipe, from other rows; it is looked at first
-    record = RunFolder(tmp_path / "alike").read_training()
-    other_rows = [source.model_copy(update={"fingerprint": "0" * 64}) for source in record.data]
-    record.model_copy(update={"data": tuple(other_rows)}).write(RunFolder(tmp_path / "alike").training_record)
-    assert taken("of two", others=[tmp_path / "alike"])
-    other = tmp_path / "base"
-    shutil.copytree(tiny_base, other)
-    weights = load_file(other / "model.safetensors")
-    save_file(
-        weights | {"lm_head.weight": weights["lm_head.weight"] + 1}, other / "model.safetensors", {"format": "pt"}
-    )
-    written = (run / "recipe.yaml").read_text(encoding="utf-8")
-    (run / "recipe.yaml").write_text(written.replace(str(tiny_base), str(other)), encoding="utf-8")
-    assert not taken("other base", other)
-    with pytest.raises(OutputError, match="holds no run to take over"):
-        run_sweep(planned("budgets", recipe), tmp_path / "none", reuse=[tmp_path / "data"])
-
-
 def test_data_that_cannot_be_used_are_told_once_and_not_for_every_point(recipe: Recipe, tmp_path: Path) -> None:
     held_out = Path(recipe.evaluation[0].path)
     rows = Path(recipe.data[0].path or "").read_text(encoding="utf-8").splitlines()
@@ -569,7 +401,6 @@ def test_a_delta_whose_config_was_not_written_is_made_again(recipe: Recipe, tmp_
     merge(plan.run.delta, Path(recipe.base), tmp_path / "merged")
     trained = load_file(tmp_path / "merged" / "model.safetensors")
     plan.run.trained.mkdir()
-    from safetensors.torch import save_file
 
     changed = {name: tensor for name, tensor in trained.items() if not torch.equal(tensor, merged[name])}
     save_file(changed, plan.run.trained / "trained-00001.safetensors")

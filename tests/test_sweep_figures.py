@@ -13,7 +13,7 @@ from toolkit.analysis import PointRecord, SweepRecord, style
 from toolkit.analysis.figures import draw_differences, draw_layers, draw_scores
 from toolkit.analysis.record import Difference
 from toolkit.analysis.report import table, table_of_differences, table_of_panel
-from toolkit.analysis.scores import Mark, Panel, _Gathered, _panel, as_csv
+from toolkit.analysis.scores import Mark, Panel, _Gathered, _panel, as_csv, cautions_in, intervals_in_words
 from toolkit.records import BaseInfo, Score, SelectionInfo
 
 BASE = BaseInfo(id="tiny", architecture="LlamaForCausalLM", dtype="BF16", n_layers=8, n_weights=1, size_bytes=2)
@@ -104,8 +104,17 @@ def test_a_figure_names_series_axes_references_size_and_signature(
 def test_it_says_whether_seeds_or_sentences_make_the_interval(tmp_path: Path) -> None:
     _, one = style.save(draw_scores(record("budgets"), panels(LINES)), tmp_path, "one")
     _, three = style.save(draw_scores(record("budgets"), panels(LINES, seeds=3)), tmp_path, "three")
-    assert "one seed, with 95% intervals" in texts(one)
+    assert "one seed, with 95% bootstrap intervals over sentences" in texts(one)
     assert "means of 3 seeds, with the lowest and the highest" in texts(three)
+    (panel,) = panels(BARS, seeds=3, directions=1)
+    mixed = replace(panel, series=panel.series | {"cogsym": (mark(None, 50.0),)})
+    told = intervals_in_words([mixed])
+    assert told.startswith("means of up to 3 seeds")
+    assert "of the base and of what has one seed, 95% bootstrap intervals" in told
+    apart_of_one = apart("front_then_rear", mixed.task, -1.5)  # full was trained with one of the seeds, say
+    heading, lines = table_of_panel(record("methods").model_copy(update={"differences": (apart_of_one,)}), mixed)
+    assert [line[0] for line in lines[1:4]] == ["full (3 seeds)", "cogsym (1 seed)", "front_then_rear (3 seeds)"]
+    assert lines[3][heading.index("from full")] == "-1.5% [-3.5, +0.5] (1 of 3 seeds)"
 
 
 def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
@@ -273,7 +282,10 @@ def test_test_sets_of_other_kinds_have_panels_of_their_own(tmp_path: Path) -> No
         return Row("task", "NusaX", "jav", "target", metric, 400, 3, "s", "0" * 64, kind, 1, lower, scores)  # type: ignore[arg-type]
 
     found = {("cogsym", 2): _Gathered({0: row("sentiment", "macro-F1", 40.0).scores["adapted"]})}
-    sentiment = _panel(row("sentiment", "macro-F1", 40.0), found, record("positions").points)
-    text = _panel(row("perplexity", "bits per byte", 2.5, lower=True), found, record("positions").points)
+    sentiment = _panel(row("sentiment", "macro-F1", 40.0), found, record("positions").points, ())
+    text = _panel(row("perplexity", "bits per byte", 2.5, lower=True), found, record("positions").points, ("odd",))
+    assert cautions_in([sentiment, text, text]) == ["odd"]
+    (panel,) = panels(BARS, directions=1)
+    assert as_csv([replace(panel, cautions=("odd",))]).splitlines()[1].endswith(",odd")
     assert (sentiment.title, sentiment.metric) == ("Javanese: sentiment", "macro-F1")
     assert (text.title, text.heading, text.decimals) == ("Javanese: perplexity", "bits per byte (lower is better)", 3)

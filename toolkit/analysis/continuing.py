@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.analysis.points import Point, Sweep, canonical
-from toolkit.analysis.record import PointRecord, SweepFolder, SweepRecord
+from toolkit.analysis.record import PointRecord, SweepFolder, SweepRecord, is_trained
 from toolkit.errors import CorpusError, OutputError, SelectionError
 from toolkit.recipe import Recipe, portable, read_recipe
+from toolkit.recipe.fields import usual_learning_rate
 from toolkit.run_folder import RunFolder
 from toolkit.selection import ModelLayout, read_layout
 
@@ -63,7 +64,8 @@ def begin(sweep: Sweep, folder: SweepFolder) -> tuple[Sweep, SweepRecord]:
             )
     layout = read_layout(base)
     for point in sweep.points:
-        _refuse_another_recipe(point, folder.run(point.name), layout)
+        refuse_another_recipe(point, folder.run(point.name), layout)
+    _refuse_unlike(sweep.points, layout, folder.root)
     return sweep, record
 
 
@@ -95,23 +97,27 @@ def _continued(sweep: Sweep, now: SweepRecord, folder: SweepFolder) -> tuple[Swe
             read_recipe(folder.run(point.name).recipe).model_copy(update={"evaluation": sweep.recipe.evaluation}),
             point.snapshots,
         )
-        for point in before.done
-        if point.name not in wanted and folder.run(point.name).recipe.is_file()
+        for point in before.points
+        if point.name not in wanted and _is_kept(point, folder.run(point.name))
     )
     sweep = replace(sweep, points=(*kept, *sweep.points))
     measured_so = (before.limit, before.tests, before.recipe["evaluation"])
     valid = measured_so == (now.limit, now.tests, now.recipe["evaluation"])
-    earlier = {point.name: point for point in before.done}
+    earlier = {point.name: point for point in before.points}
     points = []
     for point in map(planned, sweep.points):
-        done = earlier.get(point.name)
-        if done is not None:
-            point = point.model_copy(
-                update={"seconds": done.seconds, **({"state": "done", "tasks": done.tasks} if valid else {})}
-            )
+        known = earlier.get(point.name)
+        if known is not None:
+            done = {"state": "done", "tasks": known.tasks} if valid and known.state == "done" else {}
+            point = point.model_copy(update={"seconds": known.seconds, **done})
         points.append(point)
     kept_differences = before.differences if valid else ()
     return sweep, now.model_copy(update={"points": tuple(points), "differences": kept_differences})
+
+
+def _is_kept(point: PointRecord, run: RunFolder) -> bool:
+    """Whether a point of an earlier command stays in the sweep: it was done, or its run at least is there."""
+    return run.recipe.is_file() and (point.state == "done" or is_trained(point, run))
 
 
 def _refuse_another_sweep(before: SweepRecord, now: SweepRecord, root: Path) -> None:
@@ -138,8 +144,12 @@ def _refuse_another_sweep(before: SweepRecord, now: SweepRecord, root: Path) -> 
             )
 
 
-def _refuse_another_recipe(point: Point, run: RunFolder, layout: ModelLayout) -> None:
-    """Raise where the folder of this point holds a run by another recipe."""
+def refuse_another_recipe(point: Point, run: RunFolder, layout: ModelLayout) -> None:
+    """Raise where the folder of this point holds a run by another recipe.
+
+    Raises:
+        OutputError: naming the fields that differ.
+    """
     if not run.recipe.is_file():
         return
     differing = differences_of_recipes(read_recipe(run.recipe), point.recipe, layout)
@@ -148,6 +158,29 @@ def _refuse_another_recipe(point: Point, run: RunFolder, layout: ModelLayout) ->
             f"{run.root} was made from another recipe: {'; '.join(differing)}",
             "choose another folder with --out, or delete that one to train it again",
         )
+
+
+def _refuse_unlike(points: Sequence[Point], layout: ModelLayout, root: Path) -> None:
+    """Raise where runs would count as one place of the sweep, or be compared, although they learn in different ways.
+
+    One command cannot plan such points; a later one into the same folder can, by another budget, method or rate.
+    """
+    places: dict[tuple[str, int | None], Point] = {}
+    rates: dict[tuple[str, float], Point] = {}
+    for point in points:
+        recipe = point.recipe
+        other = places.setdefault((point.series, point.x), point)
+        before, now = (_comparable(portable(each.recipe), layout) for each in (other, point))
+        differing = _differences(before, now, _BESIDE_THE_RUN | {"seed"})
+        if not differing:
+            other = rates.setdefault((recipe.method, usual_learning_rate(recipe.method, recipe.select)), point)
+            rate = "learning_rate"
+            differing = _differences({rate: other.recipe.learning_rate}, {rate: recipe.learning_rate}, ())
+        if differing:
+            raise OutputError(
+                f"{point.name} cannot be in one sweep with {other.name}, which lies in {root}: {'; '.join(differing)}",
+                "choose another folder with --out",
+            )
 
 
 def differences_of_recipes(before: Recipe, now: Recipe, layout: ModelLayout) -> list[str]:
@@ -171,7 +204,7 @@ def _differences(before: dict[str, Any], now: dict[str, Any], beside: Iterable[s
 
 
 def _training_files(recipe: Recipe) -> list[Path]:
-    """Files to learn from; data sets on the Hub are pinned by the recipe."""
+    """Files to learn from; a data set on the Hub counts as the same while the recipe names the same revision."""
     return [Path(source.path) for source in (*recipe.data, *recipe.replay) if source.path is not None]
 
 

@@ -31,20 +31,20 @@ class Comparison:
         self._folder = folder
         self._tests = make_tasks(recipe.evaluation, recipe.language, recipe.prompt, limit=sweep.limit)
         self._places: dict[Place, dict[int, _Scores]] = {}
-        self._base: _Scores = {}
+        self._base: dict[Place, dict[int, _Scores]] = {}  # as each run measured it: on its own machine, if need be
 
     def add(self, point: PointRecord) -> None:
         """Measure a point that is done, on the answers in its run folder."""
         for x, run in measured(point, self._folder.run(point.name)):
-            evaluated = Evaluated(run)
-            self._base = self._base or measure_all(evaluated, BASE, self._tests)
-            self._places.setdefault((point.series, x), {})[point.seed] = measure_all(evaluated, ADAPTED, self._tests)
+            evaluated, place = Evaluated(run), (point.series, x)
+            self._base.setdefault(place, {})[point.seed] = measure_all(evaluated, BASE, self._tests)
+            self._places.setdefault(place, {})[point.seed] = measure_all(evaluated, ADAPTED, self._tests)
 
     def differences(self) -> tuple[Difference, ...]:
         """Of the points so far."""
         found: list[Difference] = []
         for place, own in self._places.items():
-            found += _against(place, own, "base", dict.fromkeys(own, self._base))
+            found += _against(place, own, "base", self._base[place])
             reference = _reference(place, self._places)
             if reference is not None:
                 found += _against(place, own, reference[0], self._places[reference])

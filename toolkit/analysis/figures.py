@@ -18,7 +18,7 @@ from toolkit.analysis.charts import (
 )
 from toolkit.analysis.points import is_reference
 from toolkit.analysis.record import SweepFolder, SweepRecord
-from toolkit.analysis.scores import Panel, has_seeds, test_sets
+from toolkit.analysis.scores import Panel, cautions_in, intervals_in_words, test_sets
 from toolkit.analysis.style import canvas, footer, literal, looks, plain_axes, save, slug, spread_panels, title
 from toolkit.records import SelectionInfo
 
@@ -189,15 +189,9 @@ def _facts(record: SweepRecord, panels: Sequence[Panel]) -> list[str]:
     shots = {panel.shots for panel in panels} - {0}
     if shots:
         tested += f", {max(shots)}-shot"
-    seeds = max((len(mark.seeds) for panel in panels for marks in panel.series.values() for mark in marks), default=1)
-    spread = (
-        f"means of {seeds} seeds, with the lowest and the highest"
-        if has_seeds(panels)
-        else "one seed, with 95% intervals over sentences"
-    )
     dotted = ", ".join(["base", *dict.fromkeys(name for panel in panels for name in panel.references)])
-    sentences = [f"Base: {record.base.id}. Tested on {tested}; {spread}. Dotted lines: {dotted}."]
-    sentences += dict.fromkeys(panel.signature for panel in panels)
+    sentences = [f"Base: {record.base.id}. Tested on {tested}; {intervals_in_words(panels)}. Dotted lines: {dotted}."]
+    sentences += [*cautions_in(panels), *dict.fromkeys(panel.signature for panel in panels)]
     return _wrapped(sentences, panels)
 
 

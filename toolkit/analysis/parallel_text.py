@@ -34,7 +34,7 @@ def read_text(
 
     Args:
         columns: column of each language, where it is not named by its code.
-        languages: codes wanted; default every column that is one, or is named in `columns`.
+        languages: codes wanted; default those of `columns`, or where that is empty every column that is one.
         limit: at most so many rows, the first ones.
 
     Raises:

@@ -82,7 +82,7 @@ def plan_sweep(
         for method in methods:
             for series, x, changes, snapshots in _VARIED[kind](recipe, layout, variation):
                 chosen = make_recipe(
-                    recipe.model_dump(exclude_unset=True) | {"seed": seed, "method": method} | changes,
+                    _fields(recipe, method) | {"seed": seed, "method": method} | changes,
                     where=f"sweep over {kind}",
                 )
                 point = Point(
@@ -96,6 +96,12 @@ def plan_sweep(
     for point in points.values():
         _check(point, layout)
     return Sweep(kind, recipe, tuple(points.values()), limit)
+
+
+def _fields(recipe: Recipe, method: str) -> dict[str, Any]:
+    """What the recipe says; of LoRA, only to runs that train adapters."""
+    said = recipe.model_dump(exclude_unset=True)
+    return {name: value for name, value in said.items() if method == "lora" or not name.startswith("lora_")}
 
 
 def selection_of(point: Point, layout: ModelLayout) -> SelectionInfo | None:

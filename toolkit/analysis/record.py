@@ -112,6 +112,11 @@ class SweepFolder:
         return SweepRecord.read(self.record)
 
 
+def is_trained(point: PointRecord, run: RunFolder) -> bool:
+    """Whether the run, and every snapshot of it, has come to its end."""
+    return all(each.is_trained for _, each in measured(point, run))
+
+
 def measured(point: PointRecord, run: RunFolder) -> Iterator[tuple[int | None, RunFolder]]:
     """The run folders whose scores belong to a point, each with its place on the axis: snapshots, then the run."""
     for step in point.snapshots:

@@ -8,7 +8,16 @@ from pathlib import Path
 
 from toolkit.analysis.points import is_reference
 from toolkit.analysis.record import Difference, SweepFolder, SweepRecord
-from toolkit.analysis.scores import Mark, Panel, as_csv, has_seeds, read_panels, test_sets
+from toolkit.analysis.scores import (
+    Mark,
+    Panel,
+    as_csv,
+    cautions_in,
+    intervals_in_words,
+    numbers_of_seeds,
+    read_panels,
+    test_sets,
+)
 from toolkit.errors import EvaluationError
 
 HEADINGS = {
@@ -47,11 +56,9 @@ def table(record: SweepRecord, panels: Sequence[Panel]) -> tuple[list[str], list
     """Heading and lines for the panels of one metric: a line per place, a column per direction."""
     axis = AXES.get(record.kind)
     lines = [["base", *([""] if axis else []), *(_cell(panel.base, panel) for panel in panels)]]
-    for name in dict.fromkeys(name for panel in panels for name in panel.references):
-        lines.append([name, *([""] if axis else []), *(_cell(panel.references.get(name), panel) for panel in panels)])
     for name, x in _places(panels):
         cells = [_cell(_find(panel, name, x), panel) for panel in panels]
-        lines.append([name, *([str(x)] if axis else []), *cells])
+        lines.append([*_place(record, panels, name, x), *cells])
     return _heading(record, panels), lines
 
 
@@ -76,24 +83,18 @@ def table_of_differences(
 
     In percent of the other's score, `~` before what may be chance; in the metric's unit where the other scores 0.
     """
-    axis = AXES.get(record.kind)
     found = {
         (each.task, each.metric, each.series, each.x): each
         for each in record.differences
         if (each.against == "base") == base
     }
-    places = (
-        [*((name, None) for panel in panels for name in panel.references), *_places(panels)]
-        if base
-        else _places(panels)
-    )
     lines = []
-    for name, x in dict.fromkeys(places):
-        cells = [_apart(found.get((panel.task, panel.metric, name, x)), panel) for panel in panels]
+    for name, x in _places(panels):
+        cells = [
+            _apart(found.get((panel.task, panel.metric, name, x)), panel, _find(panel, name, x)) for panel in panels
+        ]
         if any(cells):
-            lines.append(
-                [name, *(["" if x is None else str(x)] if axis else []), *(cell or "not measured" for cell in cells)]
-            )
+            lines.append([*_place(record, panels, name, x), *(cell or "not measured" for cell in cells)])
     return _heading(record, panels), lines
 
 
@@ -105,23 +106,36 @@ def _heading(record: SweepRecord, panels: Sequence[Panel]) -> list[str]:
 
 
 def _places(panels: Sequence[Panel]) -> list[tuple[str, int | None]]:
-    return list(
-        dict.fromkeys((name, mark.x) for panel in panels for name, marks in panel.series.items() for mark in marks)
-    )
+    """What is compared with first, then every other place."""
+    references = [(name, None) for panel in panels for name in panel.references]
+    places = [(name, mark.x) for panel in panels for name, marks in panel.series.items() for mark in marks]
+    return list(dict.fromkeys([*references, *places]))
 
 
-def _apart(each: Difference | None, panel: Panel) -> str:
+def _place(record: SweepRecord, panels: Sequence[Panel], name: str, x: int | None) -> list[str]:
+    """The cells that name a place; with its number of seeds where some have more than others."""
+    found = [mark for panel in panels if (mark := _find(panel, name, x)) is not None]
+    seeds = max((len(mark.seeds) for mark in found), default=0)
+    told = f"{name} ({seeds} seed{'s' * (seeds != 1)})" if len(numbers_of_seeds(panels)) > 1 else name
+    return [told, *(["" if x is None else str(x)] if record.kind in AXES else [])]
+
+
+def _apart(each: Difference | None, panel: Panel, mark: Mark | None) -> str:
     if each is None:
         return ""
     chance = "~" if each.low <= 0 <= each.high else ""
+    of = (
+        "" if mark is None or len(each.seeds) == len(mark.seeds) else f" ({len(each.seeds)} of {len(mark.seeds)} seeds)"
+    )
     if each.percent is None or each.percent_low is None or each.percent_high is None:
         digits = panel.decimals
-        return f"{chance}{each.value:+.{digits}f} [{each.low:+.{digits}f}, {each.high:+.{digits}f}]"
-    return f"{chance}{each.percent:+.1f}% [{each.percent_low:+.1f}, {each.percent_high:+.1f}]"
+        return f"{chance}{each.value:+.{digits}f} [{each.low:+.{digits}f}, {each.high:+.{digits}f}]{of}"
+    return f"{chance}{each.percent:+.1f}% [{each.percent_low:+.1f}, {each.percent_high:+.1f}]{of}"
 
 
 def _find(panel: Panel, name: str, x: int | None) -> Mark | None:
-    return next((mark for mark in panel.series.get(name, ()) if mark.x == x), None)
+    marks = (*panel.series.get(name, ()), *(mark for key, mark in panel.references.items() if key == name))
+    return next((mark for mark in marks if mark.x == x), None)
 
 
 def _cell(mark: Mark | None, panel: Panel) -> str:
@@ -139,7 +153,7 @@ def _markdown(folder: SweepFolder, record: SweepRecord, panels: Sequence[Panel],
         shown = [panel for panel in panels if panel.metric == metric]
         signatures = ", ".join(f"`{signature}`" for signature in dict.fromkeys(panel.signature for panel in shown))
         parts += [f"## {shown[0].heading}", _picture(figures[metric], f"{metric}: {HEADINGS[record.kind].lower()}")]
-        parts += [_rows(*table(record, shown)), f"Signature: {signatures}"]
+        parts += [_rows(*table(record, shown)), *cautions_in(shown), f"Signature: {signatures}"]
         parts += _differences(record, shown, figures.get(f"{metric} against full"))
     if "layers" in figures:
         parts += ["## Layers that each method chose", _picture(figures["layers"], "layers that each method chose")]
@@ -169,12 +183,11 @@ def _differences(record: SweepRecord, panels: Sequence[Panel], figure: Path | No
 
 
 def _summary(record: SweepRecord, panels: Sequence[Panel]) -> str:
-    spread = "means over seeds [lowest, highest]" if has_seeds(panels) else "one seed, 95% bootstrap intervals"
     seeds = sorted({point.seed for point in record.done})
     return (
         f"Base `{record.base.id}` ({record.base.n_layers} layers), language `{record.language}`; "
         f"{len(record.done)} of {len(record.points)} runs are done; seeds {', '.join(map(str, seeds))}. "
-        f"Tested on {test_sets(panels)}. Scores: {spread}.\n\n"
+        f"Tested on {test_sets(panels)}. Scores: {intervals_in_words(panels)}.\n\n"
         "Each run has a folder of its own beside this file, with its recipe, delta and records; "
         "`scores.csv` holds the numbers of the figures."
     )

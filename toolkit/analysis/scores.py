@@ -57,6 +57,7 @@ class Panel:
     references: dict[str, Mark] = field(
         default_factory=dict
     )  # everything trained, where that is not a place of its own
+    cautions: tuple[str, ...] = ()  # why not to rely on these scores, where there is a reason
 
     @property
     def title(self) -> str:
@@ -99,9 +100,9 @@ def read_panels(folder: SweepFolder, record: SweepRecord) -> list[Panel]:
 
     Raises:
         CardError: if a record is damaged.
-        EvaluationError: if two points scored the base differently.
     """
     rows: dict[tuple[str, ...], Row] = {}
+    cautions: dict[tuple[str, ...], dict[str, None]] = {}
     gathered: dict[tuple[str, ...], dict[tuple[str, int | None], _Gathered]] = {}
     for point in record.done:
         for x, run in measured(point, folder.run(point.name)):
@@ -114,8 +115,10 @@ def read_panels(folder: SweepFolder, record: SweepRecord) -> list[Panel]:
                 rows.setdefault(key, row)
                 place = gathered.setdefault(key, {}).setdefault((point.series, x), _Gathered())
                 place.scores[point.seed] = row.scores[ADAPTED]
+                told = [score.caution for score in row.scores.values() if score.caution]
+                cautions.setdefault(key, {}).update(dict.fromkeys(told))
     keys = sorted(rows, key=lambda key: rows[key].role == "known")
-    return [_panel(rows[key], gathered[key], record.points) for key in keys]
+    return [_panel(rows[key], gathered[key], record.points, tuple(cautions[key])) for key in keys]
 
 
 def test_sets(panels: Iterable[Panel]) -> str:
@@ -130,15 +133,40 @@ def _ends(numbers: set[int]) -> list[int]:
     return sorted({min(numbers), max(numbers)})
 
 
-def has_seeds(panels: Iterable[Panel]) -> bool:
-    """Whether any place was trained with more than one seed."""
-    marks = (
-        mark for panel in panels for places in (*panel.series.values(), panel.references.values()) for mark in places
+def numbers_of_seeds(panels: Iterable[Panel]) -> set[int]:
+    """With how many seeds places were trained: one number unless some have more than others."""
+    return {
+        len(mark.seeds)
+        for panel in panels
+        for places in (*panel.series.values(), panel.references.values())
+        for mark in places
+    }
+
+
+def intervals_in_words(panels: Sequence[Panel]) -> str:
+    """What the scores and their intervals are."""
+    numbers = numbers_of_seeds(panels)
+    most = max(numbers, default=1)
+    if most == 1:
+        return "one seed, with 95% bootstrap intervals over sentences"
+    alone = "of the base" if numbers == {most} else "of the base and of what has one seed"
+    return (
+        f"means of {'' if numbers == {most} else 'up to '}{most} seeds, with the lowest and the highest; "
+        f"{alone}, 95% bootstrap intervals over sentences"
     )
-    return any(len(mark.seeds) > 1 for mark in marks)
 
 
-def _panel(row: Row, gathered: dict[tuple[str, int | None], _Gathered], points: Sequence[PointRecord]) -> Panel:
+def cautions_in(panels: Iterable[Panel]) -> list[str]:
+    """Why not to rely on some of these scores; each reason once."""
+    return list(dict.fromkeys(caution for panel in panels for caution in panel.cautions))
+
+
+def _panel(
+    row: Row,
+    gathered: dict[tuple[str, int | None], _Gathered],
+    points: Sequence[PointRecord],
+    cautions: tuple[str, ...],
+) -> Panel:
     series: dict[str, tuple[Mark, ...]] = {}
     references: dict[str, Mark] = {}
     for name in dict.fromkeys(point.series for point in points):
@@ -163,6 +191,7 @@ def _panel(row: Row, gathered: dict[tuple[str, int | None], _Gathered], points: 
         Mark(None, (base.value,), (), base.low, base.high) if base else None,
         series,
         references,
+        cautions,
     )
 
 
@@ -171,7 +200,7 @@ def as_csv(panels: Iterable[Panel]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = ["dataset", "direction", "role", "metric", "n", "shots", "series", "x"]
-    writer.writerow([*columns, "mean", "low", "high", "between", "seeds", "values", "signature"])
+    writer.writerow([*columns, "mean", "low", "high", "between", "seeds", "values", "signature", "caution"])
     for panel in panels:
         places = [("base", panel.base)] if panel.base else []
         places += [(name, mark) for name, mark in panel.references.items()]
@@ -180,7 +209,7 @@ def as_csv(panels: Iterable[Panel]) -> str:
             about = [panel.dataset, panel.direction, panel.role, panel.heading, panel.n, panel.shots, name, mark.x]
             between = "lowest and highest seed" if len(mark.seeds) > 1 else "95% interval"
             numbers = [mark.mean, mark.low, mark.high, between, _spaced(mark.seeds), _spaced(mark.values)]
-            writer.writerow([*about, *numbers, panel.signature])
+            writer.writerow([*about, *numbers, panel.signature, "; ".join(panel.cautions)])
     return text.getvalue()
 
 

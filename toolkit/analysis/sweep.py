@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.adaptation import prepare, train_delta
-from toolkit.analysis.continuing import begin, planned
+from toolkit.analysis.continuing import begin, planned, refuse_another_recipe
 from toolkit.analysis.differences import Comparison
 from toolkit.analysis.points import Point, Sweep
-from toolkit.analysis.record import SweepFolder, SweepRecord, measured
-from toolkit.analysis.taking_over import runs_by_recipe, take_over
+from toolkit.analysis.record import SweepFolder, SweepRecord, is_trained, measured
+from toolkit.analysis.taking_over import refuse_other_origin, runs_by_recipe, take_over
 from toolkit.errors import CogsymError, OutputError, TrainingError, TrainingStopped
 from toolkit.run_folder import RunFolder
 from toolkit.selection import ModelLayout
@@ -69,17 +69,20 @@ def run_sweep(
             "train a point by itself with `accelerate launch -m toolkit train`; the sweep then finds its run folder",
         )
     folder = SweepFolder(out)
-    sweep, begun = begin(sweep, folder)
-    record = begun
-    if all(_is_trained(point, folder.run(point.name)) for point in sweep.points):
-        record.write(folder.record)
-    else:
-        data = mix(sweep.recipe).sources  # what is wrong with them is wrong for every point: it is told once, and now
-        record.write(folder.record)
-        if reuse:
-            _tell_taken(take_over(sweep, folder, reuse, data), report)
+    known = {point.name for point in folder.read().points} if folder.record.is_file() else set()
+    sweep, record = begin(sweep, folder)
+    comparison = Comparison(sweep, folder)
+    trained = {point.name for point in sweep.points if _is_trained(point, folder.run(point.name))}
+    found, missing = trained - known, len(trained) < len(sweep.points)
+    # What is wrong with data or test sets is wrong for every point: it is told once, before anything is written.
+    data = mix(sweep.recipe).sources if found or missing else ()
+    refuse_other_origin(sweep, folder, found, data)
+    record.write(folder.record)
+    if reuse and missing:
+        _tell_taken(take_over(sweep, folder, reuse, data), report)
     try:
-        for record in _advance(sweep, folder, begun, force, report):
+        for changed in _advance(sweep, folder, record, comparison, force, report):
+            record = changed
             record.write(folder.record)
     finally:
         if can_be_drawn(record):
@@ -100,14 +103,17 @@ def outline(sweep: Sweep, folder: Path | None, layout: ModelLayout, reuse: Seque
     """What lies there already of each point of a sweep, in its own folder if it has one, and in those to reuse.
 
     Raises:
-        OutputError: if a folder to reuse holds no run.
+        OutputError: if a point's folder holds a run by another recipe, or a folder to reuse holds no run.
     """
     elsewhere = runs_by_recipe(sweep, reuse, layout)
     outlined = []
     for point in sweep.points:
-        is_trained = folder is not None and _is_trained(point, SweepFolder(folder).run(point.name))
-        same = None if is_trained else next(iter(elsewhere[point.name]), None)
-        outlined.append(Outlined(point, is_trained, same))
+        is_done = False
+        if folder is not None:
+            run = SweepFolder(folder).run(point.name)
+            refuse_another_recipe(point, run, layout)
+            is_done = _is_trained(point, run)
+        outlined.append(Outlined(point, is_done, None if is_done else next(iter(elsewhere[point.name]), None)))
     return outlined
 
 
@@ -117,27 +123,28 @@ def _tell_taken(points: Sequence[str], report: Report | None) -> None:
 
 
 def _is_trained(point: Point, run: RunFolder) -> bool:
-    """Whether the run, and every snapshot of it, has come to its end."""
-    runs = (each for _, each in measured(planned(point), run))
-    return all(each.is_trained for each in runs)
+    return is_trained(planned(point), run)
 
 
 def _advance(
-    sweep: Sweep, folder: SweepFolder, record: SweepRecord, force: bool, report: Report | None
+    sweep: Sweep,
+    folder: SweepFolder,
+    record: SweepRecord,
+    comparison: Comparison,
+    force: bool,
+    report: Report | None,
 ) -> Iterator[SweepRecord]:
-    """Do one point after the other; yields the record with what is done already, and whenever it changed."""
-    comparison = Comparison(sweep, folder)
-    done = {point.name: point for point in record.done if folder.run(point.name).evaluation_records.is_dir()}
-    to_do = []
-    for point in sweep.points:
-        if point.name in done and _is_trained(point, folder.run(point.name)):
-            comparison.add(done[point.name])
-        else:
-            to_do.append(point)
-    yield (record := record.model_copy(update={"differences": comparison.differences()}))
+    """Do one point after the other; yields the record whenever it changed.
+
+    First come those that are done. They are only measured where their records no longer answer what the sweep asks,
+    because somebody has evaluated the run in another way, or another version computes a score otherwise.
+    """
+    names = {point.name for point in record.done}
+    done = [point for point in sweep.points if point.name in names and _is_trained(point, folder.run(point.name))]
+    to_do = [point for point in sweep.points if point not in done]
     clock = _Clock(report, len(to_do))
-    reuse = next((folder.run(name) for name in sorted(done)), None)
-    for point in to_do:
+    reuse: RunFolder | None = None
+    for point in (*done, *to_do):
         run = folder.run(point.name)
         changes: dict[str, Any]
         started, new = time.monotonic(), not _is_trained(point, run)
@@ -154,7 +161,8 @@ def _advance(
             changes = {"state": "done", "error": None, "tasks": tasks}
             if new:
                 changes["seconds"] = round(time.monotonic() - started, 1)
-        clock.finished(point)
+        if point in to_do:
+            clock.finished(point)
         changed = next(each for each in record.points if each.name == point.name).model_copy(update=changes)
         if changed.state == "done":
             comparison.add(changed)

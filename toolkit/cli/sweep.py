@@ -232,7 +232,7 @@ def _sweep_progress() -> Iterator[Callable[[SweepStep], None]]:
 def _show(folder: SweepFolder, record: SweepRecord, as_json: bool) -> None:
     """Print a table for every direction and metric, and where everything lies."""
     from toolkit.analysis.report import can_be_drawn, table_of_panel
-    from toolkit.analysis.scores import has_seeds, read_panels
+    from toolkit.analysis.scores import cautions_in, intervals_in_words, read_panels
 
     if as_json:
         out.print_json(record.model_dump_json())
@@ -249,9 +249,11 @@ def _show(folder: SweepFolder, record: SweepRecord, as_json: bool) -> None:
         for line in lines:
             printed.add_row(*map(escape, line))
         out.print(printed)
-    meaning = "lowest and highest seed" if has_seeds(panels) else "95% bootstrap interval"
+    for caution in cautions_in(panels):
+        out.print(escape(caution), style="yellow")
     if panels:
-        out.print(f"\\[a, b]: {meaning}; of differences, paired 95% interval over sentences", style="dim")
+        out.print(f"scores: {intervals_in_words(panels)}", style="dim")
+        out.print("from full, from base: with paired 95% intervals over sentences", style="dim")
         out.print("~: the draw of sentences alone may have made this difference", style="dim")
     for point in record.failed:
         err.print(f"[bold red]failed:[/] {escape(point.name)}: {escape(point.error or '')}", soft_wrap=True)
