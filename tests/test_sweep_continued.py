@@ -153,6 +153,22 @@ def test_a_run_that_was_evaluated_in_another_way_is_measured_as_the_sweep_asks(c
     assert scores(out) == asked
 
 
+def test_a_test_file_that_became_training_rows_is_noticed(recipe: Recipe, tmp_path: Path) -> None:
+    sweep = planned("budgets", recipe, select=("cogsym",), budgets=("2",), full=False)
+    out, run = tmp_path / "out", RunFolder(tmp_path / "out" / "cogsym-2.seed0")
+    run_sweep(sweep, out)
+    held_out = Path(recipe.evaluation[0].path or "")
+    heading, *rows = held_out.read_text(encoding="utf-8").splitlines()
+    held_out.write_text("\n".join([heading, *reversed(rows)]) + "\n", encoding="utf-8")
+    assert len(run_sweep(sweep, out).done) == 1  # the same sentences
+    trained = Path(recipe.data[0].path or "").read_text(encoding="utf-8").splitlines()
+    held_out.write_text("\n".join(trained[:4]) + "\n", encoding="utf-8")
+    with pytest.raises(EvaluationError, match="shares sentences with"):
+        evaluate(run)
+    (point,) = run_sweep(sweep, out).failed
+    assert "shares sentences with 3 rows of the training data" in (point.error or "")
+
+
 @pytest.mark.parametrize(
     ("kind", "first", "second", "message"),
     [

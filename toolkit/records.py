@@ -156,6 +156,9 @@ class TrainingRecord(Record):
     )
     backend: Literal["transformers", "unsloth"] = Field(default="transformers", description="what trained it")
     data: tuple[DataInfo, ...]
+    tests: tuple[str, ...] = Field(
+        default=(), description="sha256 of the sentences of each test set that the data was compared with"
+    )
     recipe: dict[str, Any] = Field(description="every field of the recipe, local paths reduced to file names")
     recipe_changes: dict[str, Any] = Field(description="the recipe's fields that differ from the defaults")
     steps: int = Field(description="optimiser steps, over all phases where the ends trained one after the other")

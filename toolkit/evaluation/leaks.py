@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolkit.corpus import comparable
 from toolkit.errors import CogsymError, EvaluationError
-from toolkit.recipe import read_recipe
+from toolkit.recipe import Recipe, read_recipe
 from toolkit.run_folder import RunFolder
-from toolkit.test_sets import TestSet, sentences
+from toolkit.test_sets import TestSet, digest_of_sentences, test_sentences
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,8 @@ class Leak:
 def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, ...]:
     """For each test set, what this run's training data shares with it; None for nothing.
 
-    Test sets of the run's own recipe were compared when it was trained. A run without its recipe, such as a downloaded
-    delta, or without its data cannot be compared.
+    Test sets of the run's own recipe were compared when it was trained, as long as they hold the same sentences. A run
+    without its recipe, such as a downloaded delta, or without its data cannot be compared.
     """
     from toolkit.training.gathering import compared_rows
 
@@ -32,7 +31,7 @@ def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, .
         absent = "was not compared with the training data, which is not here"
         return tuple(Leak(0, f"{test.dataset} {absent}") for test in tests)
     recipe = read_recipe(run.recipe)
-    wanted = [set() if test in recipe.evaluation else {comparable(text) for text in sentences(test)} for test in tests]
+    wanted = [_to_compare(test, recipe, run) for test in tests]
     if not any(wanted):
         return (None,) * len(tests)
     rows, first = [0] * len(tests), [""] * len(tests)
@@ -55,6 +54,17 @@ def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, .
         else None
         for count, place, held_out, test in zip(rows, first, wanted, tests, strict=True)
     )
+
+
+def _to_compare(test: TestSet, recipe: Recipe, run: RunFolder) -> set[str]:
+    """The sentences of a test set; none where they are those that were compared when the run was trained."""
+    if test not in recipe.evaluation:
+        return test_sentences(test)
+    tests = run.read_training().tests if run.training_record.is_file() else ()
+    if len(tests) != len(recipe.evaluation):  # an older record does not say what the file held then
+        return set()
+    wanted = test_sentences(test)
+    return set() if tests[recipe.evaluation.index(test)] == digest_of_sentences(wanted) else wanted
 
 
 def refuse_leaks(leaks: Sequence[Leak | None]) -> None:

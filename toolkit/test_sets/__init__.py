@@ -12,7 +12,7 @@ from toolkit.test_sets.kinds import (
     WordsSet,
 )
 from toolkit.test_sets.options import letter
-from toolkit.test_sets.reading import read_examples, read_rows, sentences
+from toolkit.test_sets.reading import digest_of_sentences, read_examples, read_rows, sentences, test_sentences
 
 __all__ = [
     "ConsistencySet",
@@ -24,8 +24,10 @@ __all__ = [
     "TestSet",
     "TranslationSet",
     "WordsSet",
+    "digest_of_sentences",
     "letter",
     "read_examples",
     "read_rows",
     "sentences",
+    "test_sentences",
 ]

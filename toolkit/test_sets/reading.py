@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from toolkit.corpus import Form, Rows, Table, clean, collect, compose, open_place, pairs_form, text_form
+from toolkit.corpus import Form, Rows, Table, clean, collect, comparable, compose, open_place, pairs_form, text_form
 from toolkit.corpus.table import TABLE_SUFFIXES, TEXT_SUFFIXES
 from toolkit.errors import CogsymError, CorpusError
 from toolkit.languages import parse_direction
@@ -64,6 +65,16 @@ def sentences(test_set: TestSet) -> Iterator[str]:
         yield row[key]
         if isinstance(test_set, PerplexitySet):
             yield from (piece.text for piece in split_text(row[key]) if piece.is_sentence)
+
+
+def test_sentences(test_set: TestSet) -> set[str]:
+    """The same in the form in which sentences are compared."""
+    return {comparable(text) for text in sentences(test_set)}
+
+
+def digest_of_sentences(sentences: Iterable[str]) -> str:
+    """sha256 that tells whether a test set holds what it held before, in whatever order."""
+    return hashlib.sha256("\n".join(sorted(sentences)).encode()).hexdigest()
 
 
 def _read(test_set: TestSet, place: Place, direction: str | None) -> Rows:

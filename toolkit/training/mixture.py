@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from toolkit.corpus import comparable
 from toolkit.errors import RecipeError
 from toolkit.prompts import get_template
 from toolkit.recipe import DataSource, Recipe
 from toolkit.records import DataInfo
-from toolkit.test_sets import TestSet, sentences
+from toolkit.test_sets import digest_of_sentences, test_sentences
 from toolkit.training.examples import Examples, Part, Texts
 from toolkit.training.gathering import Gatherer
 
@@ -26,6 +25,7 @@ class Mixture:
     sources: tuple[DataInfo, ...]
     held_out: Examples  # never trained on; empty unless the recipe asks for them
     texts: Mapping[str, Texts]
+    tests: tuple[str, ...] = ()  # sha256 of the sentences of each test set, in the recipe's order
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -47,7 +47,8 @@ def mix(recipe: Recipe) -> Mixture:
         CorpusError, RecipeError, HubError: if a source or its description cannot be used.
     """
     draw = random.Random(recipe.seed)
-    gatherer = Gatherer(recipe, get_template(recipe.prompt), _test_sentences(recipe.evaluation), draw)
+    tests = [test_sentences(test) for test in recipe.evaluation]
+    gatherer = Gatherer(recipe, get_template(recipe.prompt), set().union(*tests), draw)
     parts: list[Part] = []
     taught, sources = _collect(recipe, recipe.data, "target", gatherer, parts, draw)
     order = taught
@@ -57,7 +58,13 @@ def mix(recipe: Recipe) -> Mixture:
         order = taught + _draw(known, wanted, draw)
         sources += known_sources
     draw.shuffle(order)  # type: ignore[arg-type]
-    return Mixture(Examples(parts, order), tuple(sources), Examples(gatherer.held_out), gatherer.texts)
+    return Mixture(
+        Examples(parts, order),
+        tuple(sources),
+        Examples(gatherer.held_out),
+        gatherer.texts,
+        tuple(map(digest_of_sentences, tests)),
+    )
 
 
 def _collect(
@@ -84,11 +91,6 @@ def _collect(
             "name its column and directions in `data:`",
         )
     return numbers, infos
-
-
-def _test_sentences(tests: Iterable[TestSet]) -> set[str]:
-    """Every sentence of the test sets, in every language that is scored, in comparable form."""
-    return {comparable(text) for test in tests for text in sentences(test)}
 
 
 def _draw(numbers: array[int], wanted: int, draw: random.Random) -> array[int]:

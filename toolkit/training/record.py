@@ -51,6 +51,7 @@ def make_record(
         trained_parameters=trained_parameters,
         backend=backend_of(recipe),
         data=mixture.sources,
+        tests=mixture.tests,
         recipe=portable(recipe).model_dump(mode="json"),
         recipe_changes=portable(recipe).changes(),
         steps=watch.steps_done,
