@@ -220,3 +220,21 @@ def test_training_without_a_recipe_or_a_place_is_told(cogsym: Run, tiny_base: Pa
     assert "where should the run go?" in cogsym("train", "--recipe", write_recipe(tmp_path, tiny_base)).err
     assert "no run to continue" in cogsym("train", "--resume", tmp_path / "nothing").err
     assert "no recipe 'none'" in cogsym("train", "--recipe", "none", "--out", tmp_path / "run").err
+
+
+def test_no_number_is_cut_off_where_the_terminal_is_narrow() -> None:
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from toolkit.cli.console import print_numbers
+
+    table = Table(box=None)
+    for name in ("trained", "eng>jav", "jav>eng"):
+        table.add_column(name, no_wrap=True)
+    table.add_row("front_then_rear", "2.155 [2.145, 2.166]", "+4.0% [+3.8, +4.3]")
+    console = Console(width=20, file=StringIO())
+    print_numbers(table, console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "front_then_rear  2.155 [2.145, 2.166]  +4.0% [+3.8, +4.3]" in printed

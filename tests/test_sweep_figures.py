@@ -224,7 +224,7 @@ def test_differences_are_drawn_and_told_against_full(tmp_path: Path) -> None:
     figure = draw_differences(made, shown)
     assert figure is not None
     told = texts(style.save(figure, tmp_path, "apart")[1])
-    for label in ("-1.5", "-12.0", "front, then rear", "% from full; better to the right", "everything trained"):
+    for label in ("-1.5", "-12.0", "front, then rear", "% from full; better to the right", "(full); one seed"):
         assert label in told
     assert "cogsym (LoRA)" not in told  # nothing was compared
     assert draw_differences(record("methods"), shown) is None

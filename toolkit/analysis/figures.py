@@ -82,8 +82,11 @@ def draw_differences(record: SweepRecord, panels: Sequence[Panel]) -> Figure | N
         draw_forest(grid[index], of_panel, series, looks(series), first=index % COLUMNS == 0)
         better = "left" if panel.lower_is_better else "right"
         grid[index].set_xlabel(literal(f"{panel.metric}, % from full; better to the {better}"))
+    numbers = sorted({len(each.seeds) for each in apart.values()})
+    seeds = "one seed" if numbers == [1] else f"means of {' or '.join(map(str, numbers))} seeds"
     sentences = [
-        "Line at 0: everything trained (full). Intervals: the middle 95% of paired resamples of the sentences.",
+        f"Line at 0: everything trained (full); {seeds}. "
+        "Intervals: the middle 95% of paired resamples of the sentences.",
         f"Base: {record.base.id}. Tested on {test_sets(panels)}.",
     ]
     footer(figure, _wrapped(sentences, panels))

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from toolkit.errors import CogsymError
@@ -50,6 +52,22 @@ def report_error(error: CogsymError) -> None:
     err.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
     if error.hint:
         err.print(f"[bold]hint:[/] {escape(error.hint)}", soft_wrap=True)
+
+
+class _Whole:
+    """A table as wide as its cells, whatever the width of the terminal, or the 80 columns that a file is given."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        needed = Measurement.get(console, options.update(max_width=10_000), self._table).maximum
+        yield from console.render(self._table, options.update(width=max(needed, 1)))
+
+
+def print_numbers(table: Table, console: Console = out) -> None:
+    """Print a table of which no cell is ever cut off; a line too long for the terminal goes on in the next."""
+    console.print(_Whole(table), crop=False)
 
 
 def steps_progress() -> Progress:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.chosen_recipe import read_chosen_recipe
-from toolkit.cli.console import err, out, quiet_libraries, steps_progress
+from toolkit.cli.console import err, out, print_numbers, quiet_libraries, steps_progress
 from toolkit.cli.sweep_options import BudgetOption, SweepOptions, numbers_of, with_sweep_options, words_of
 from toolkit.errors import RecipeError
 
@@ -165,13 +165,13 @@ def _print_points(points: Sequence[Outlined], layout: ModelLayout, *, as_json: b
         return
     table = Table(box=None, header_style="bold")
     for column in ("run", "layers", "weights", "share", ""):
-        table.add_column(column, justify="right" if column in ("weights", "share") else "left", no_wrap=bool(column))
+        table.add_column(column, justify="right" if column in ("weights", "share") else "left", no_wrap=True)
     for row in rows:
         weights = "when it runs" if row["trained_weights"] is None else f"{row['trained_weights']:,}"
         share = "" if row["share"] is None else f"{row['share']:.0%}"
         note = "trained already" if row["trained"] else "recipe is known" if row["same_recipe"] else ""
         table.add_row(escape(row["name"]), row["layers"] or "", weights, share, note)
-    err.print(table)
+    print_numbers(table, err)
     left, known = sum(not row["trained"] for row in rows), sum(row["same_recipe"] is not None for row in rows)
     largest = sum(
         (row["trained_weights"] or layout.n_weights) * (1 + len(each.point.snapshots))
@@ -248,7 +248,7 @@ def _show(folder: SweepFolder, record: SweepRecord, as_json: bool) -> None:
             printed.add_column(escape(column), justify="left" if column == "trained" else "right", no_wrap=True)
         for line in lines:
             printed.add_row(*map(escape, line))
-        out.print(printed)
+        print_numbers(printed)
     for caution in cautions_in(panels):
         out.print(escape(caution), style="yellow")
     if panels:

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from toolkit.cli.console import out
+from toolkit.cli.console import out, print_numbers
 from toolkit.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def print_table(records: Sequence[EvaluationRecord]) -> None:
             printed.add_column(title, justify="left" if title in ("what", "metric") else "right", no_wrap=True)
         for line in lines:
             printed.add_row(*map(escape, line[2:]))
-        out.print(printed)
+        print_numbers(printed)
         out.print()
     out.print(
         "[a, b]: 95% bootstrap interval; ~: may be noise (paired bootstrap, p >= 0.05)", style="dim", markup=False
