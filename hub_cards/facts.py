@@ -11,7 +11,7 @@ from pydantic import Field
 
 from toolkit.records import BaseInfo, DataInfo, Hardware, Record, SelectionInfo, TaskKind
 
-Grade = Literal["good", "fair", "weak", "poor", "no gain"]
+Grade = Literal["good", "fair", "weak", "poor", "no gain", "worse"]
 Change = Literal["better", "same", "worse"]
 
 BASE, ADAPTED = "base", "adapted"

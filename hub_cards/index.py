@@ -27,7 +27,7 @@ class IndexRow:
     """The headline score of translating into the new language; the first such direction."""
     out_of: ScoreRow | None
     words: dict[str, str]
-    """What each direction is called: good, fair, weak, poor, no gain."""
+    """What each direction is called: good, fair, weak, poor, no gain, worse."""
 
 
 def render_index(deltas: Sequence[CardFacts], *, title: str, introduction: str = "") -> str:

@@ -45,7 +45,9 @@ def judge(rows: tuple[ScoreRow, ...]) -> tuple[Verdict, ...]:
 def grade(row: ScoreRow) -> Grade:
     """The word for this row: by the lower end of the interval where there is one, else by the score."""
     assert row.adapted is not None
-    if row.change in ("same", "worse"):
+    if row.change == "worse":
+        return "worse"
+    if row.change == "same":
         return "no gain"
     poor, fair, good = THRESHOLDS[row.metric]
     value = row.adapted.low if row.adapted.low is not None else row.adapted.value
