@@ -308,6 +308,15 @@ def test_facts_come_from_the_records_and_the_unmeasured_is_left_out(
     assert "<script" not in table
 
 
+def test_what_was_learnt_stands_before_what_the_base_knew(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Direction("eng", "ind")
+    monkeypatch.setattr(type(catalogue), "directions", (known, *catalogue.directions))
+    table = facts.languages_table(catalogue, "en")
+    assert table.rindex("Basa Jawa") < table.index("Bahasa Indonesia")
+
+
 def test_an_unmeasured_direction_says_so(catalogue: Catalogue) -> None:
     shown = facts.direction_facts(catalogue, Direction("eng", "jav"), "en")
     assert "Nobody has measured this direction yet" in shown

@@ -65,8 +65,9 @@ def model_note(catalogue: Catalogue, interface: str) -> str:
 
 
 def languages_table(catalogue: Catalogue, interface: str) -> str:
-    """Every direction with its scores before and after."""
+    """Every direction with its scores before and after; first those that were learnt."""
     served = [(direction, catalogue.adaptation(direction)) for direction in catalogue.directions]
+    served.sort(key=lambda one: one[1] is None)
     columns = ["direction", "before", "after", "sentences", "model", "size"]
     thanks = any(adaptation.language.contributors for _, adaptation in served if adaptation)
     if thanks:
