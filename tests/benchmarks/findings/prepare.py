@@ -35,6 +35,7 @@ CONTINUATIONS = 1500  # of each language
 
 PIECES = 8000
 COVERAGE = 0.9995  # a rare Chinese character is spelled in bytes
+ROTATION = 37  # rows between a verse and the one that stands beside it where sources are wrong
 SHAPE = {
     "hidden_size": 128,
     "intermediate_size": 352,
@@ -61,7 +62,7 @@ Verse = dict[str, str]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with bible/, chilit/, nusax/, nusa_writes/")
+    parser.add_argument("--data", type=Path, required=True, help="folder with bible/, chilit/, nusax/")
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     asked = parser.parse_args()
     data = asked.out / "data"
@@ -71,6 +72,7 @@ def main() -> None:
     write_known(full, data)
     for code, file in NEW.items():
         write_new(code, full if file == "verses_full" else testament, data)
+    write_wrong("ceb", data)
     write_text("ceb", full, data)
     write_answers("swh", testament, data)
     write_blocks(data / "books_eng.txt", paragraphs(asked.data / "chilit"))
@@ -126,6 +128,16 @@ def write_new(code: str, verses: Sequence[Verse], data: Path) -> None:
     test = [row for row in rows if is_test(row) and fits(_texts(row), LONGEST_TEST)]
     write_table(data / f"{code}.tsv", map(_texts, draw.sample(learn, min(ROWS_TO_LEARN, len(learn)))))
     write_table(data / f"{code}_test.tsv", map(_texts, draw.sample(test, TEST_ROWS)))
+
+
+def write_wrong(code: str, data: Path) -> None:
+    """The test of a language with another verse beside each: what a translation costs whose source is of no use."""
+    heading, *lines = (data / f"{code}_test.tsv").read_text(encoding="utf-8").splitlines()
+    first, second = heading.split("\t")
+    rows = [line.split("\t") for line in lines]
+    moved = [*rows[ROTATION:], *rows[:ROTATION]]
+    wrong = [{first: other[0], second: row[1]} for row, other in zip(rows, moved, strict=True)]
+    write_table(data / f"{code}_wrong.tsv", wrong)
 
 
 def write_text(code: str, verses: Sequence[Verse], data: Path) -> None:
