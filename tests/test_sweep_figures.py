@@ -117,6 +117,27 @@ def test_it_says_whether_seeds_or_sentences_make_the_interval(tmp_path: Path) ->
     assert lines[3][heading.index("from full")] == "-1.5% [-3.5, +0.5] (1 of 3 seeds)"
 
 
+def test_losses_far_apart_have_scales_of_their_own_and_scores_share_one_from_zero() -> None:
+    def spans(lower_is_better: bool) -> list[tuple[float, float]]:
+        shown = [
+            replace(
+                panel,
+                lower_is_better=lower_is_better,
+                base=Mark(None, (level + 0.5,), (), level + 0.4, level + 0.6),
+                series={"cogsym": (mark(2, level), mark(4, level - 0.1))},
+                references={},
+            )
+            for panel, level in zip(panels(LINES, directions=2), (20.0, 50.0), strict=True)
+        ]
+        return [axes.get_ylim() for axes in draw_scores(record("budgets"), shown).axes]
+
+    first, second = spans(lower_is_better=True)
+    assert 18 < first[0] < 19
+    assert 21 < first[1] < 22
+    assert second[0] > first[1]
+    assert spans(lower_is_better=False)[0] == spans(lower_is_better=False)[1] == (0.0, pytest.approx(1.06 * 51))
+
+
 def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
     files = [
         path.read_bytes()

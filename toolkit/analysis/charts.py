@@ -20,11 +20,18 @@ LETTER = 0.025  # of the axis, roughly
 
 
 def draw_lines(
-    axes: Axes, panel: Panel, look: dict[str, Look], *, top: float, from_base: bool, panel_inches: float
+    axes: Axes,
+    panel: Panel,
+    look: dict[str, Look],
+    *,
+    span: tuple[float, float],
+    from_base: bool,
+    panel_inches: float,
 ) -> None:
     """A line per series over its places, in a band of what it may be off; dotted lines for what it is compared with.
 
     Args:
+        span: where the axis of the scores begins and ends.
         from_base: whether the base is where every line starts, at 0.
     """
     ends = _reference_lines(axes, panel)
@@ -48,7 +55,7 @@ def draw_lines(
             low, high = zip(*band, strict=True)
             axes.fill_between(x, low, high, color=style.colour, alpha=0.16, linewidth=0)
         ends.append((shown[-1].mean, name, style.colour))
-    axes.set_ylim(0, top)
+    axes.set_ylim(*span)
     label_ends(axes, ends, panel_inches)
 
 
@@ -177,11 +184,21 @@ def draw_chosen_layers(axes: Axes, chosen: dict[str, list[SelectionInfo]], look:
 
 def score_top(panels: Iterable[Panel]) -> float:
     """Where the axis of the scores ends, with some air above the highest."""
-    found: list[Mark] = []
-    for panel in panels:
-        found += [mark for _, mark in _references(panel)]
-        found += [mark for marks in panel.series.values() for mark in marks]
+    found = [mark for panel in panels for mark in _marks(panel)]
     return 1.06 * max((max(mark.mean, mark.high or 0.0) for mark in found), default=1.0) or 1.0
+
+
+def own_span(panel: Panel) -> tuple[float, float]:
+    """From the lowest to the highest of a panel, with some air: for a loss, whose zero no model comes near."""
+    found = _marks(panel)
+    low = min(mark.mean if mark.low is None else mark.low for mark in found)
+    high = max(mark.mean if mark.high is None else mark.high for mark in found)
+    air = 0.08 * (high - low) or 0.1
+    return low - air, high + air
+
+
+def _marks(panel: Panel) -> list[Mark]:
+    return [*(mark for _, mark in _references(panel)), *(mark for marks in panel.series.values() for mark in marks)]
 
 
 def _number(axes: Axes, row: int, text: str) -> None:

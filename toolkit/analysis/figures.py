@@ -14,6 +14,7 @@ from toolkit.analysis.charts import (
     draw_forest,
     draw_lines,
     draw_strip,
+    own_span,
     score_top,
 )
 from toolkit.analysis.points import is_reference
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 3  # panels side by side, at most
 PANEL_WIDTH, PANEL_HEIGHT, STRIP_HEIGHT = 3.7, 2.3, 0.75  # inches
+NUMBERS_WIDTH = 0.7  # of a scale of its own, in inches
 BAR_HEIGHT = 0.3
 FOOTER_CHARACTERS = 58  # per panel
 
@@ -111,7 +113,9 @@ def draw_layers(chosen: dict[str, list[SelectionInfo]]) -> Figure:
 
 def _line_figure(record: SweepRecord, panels: Sequence[Panel], series: Sequence[str]) -> Figure:
     over_time = record.kind == "time"
-    figure, grid = _panels(panels, PANEL_HEIGHT, sharey=True)
+    alone = panels[0].lower_is_better
+    width = PANEL_WIDTH + NUMBERS_WIDTH if alone else PANEL_WIDTH
+    figure, grid = _panels(panels, PANEL_HEIGHT, sharey=not alone, width_inches=width)
     places = sorted({mark.x or 0 for panel in panels for marks in panel.series.values() for mark in marks})
     for index, panel in enumerate(panels):
         axes = grid[index]
@@ -120,7 +124,7 @@ def _line_figure(record: SweepRecord, panels: Sequence[Panel], series: Sequence[
             axes,
             panel,
             looks(series),
-            top=score_top(panels),
+            span=own_span(panel) if alone else (0.0, score_top(panels)),
             from_base=over_time,
             panel_inches=PANEL_HEIGHT,
         )
@@ -171,9 +175,11 @@ def _shape(panels: Sequence[Panel]) -> tuple[int, int]:
     return columns, -(-len(panels) // columns)
 
 
-def _panels(panels: Sequence[Panel], height_inches: float, *, sharey: bool) -> tuple[Figure, list[Axes]]:
+def _panels(
+    panels: Sequence[Panel], height_inches: float, *, sharey: bool, width_inches: float = PANEL_WIDTH
+) -> tuple[Figure, list[Axes]]:
     columns, lines = _shape(panels)
-    figure = canvas(columns * PANEL_WIDTH + 0.3, lines * (height_inches + 0.75) + 0.5)
+    figure = canvas(columns * width_inches + 0.3, lines * (height_inches + 0.75) + 0.5)
     grid = list(figure.subplots(lines, columns, squeeze=False, sharey=sharey).flat)
     for unused in grid[len(panels) :]:
         unused.set_visible(False)

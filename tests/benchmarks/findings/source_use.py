@@ -58,7 +58,10 @@ def saving(run: Path, direction: str, model: str) -> Bits:
 
 
 def read(run: Path, name: str) -> dict[str, float]:
-    lines = (run / "samples" / name).read_text(encoding="utf-8").splitlines()
+    file = run / "samples" / name
+    if not file.is_file():
+        raise SystemExit(f"{file} is missing; make it: cogsym evaluate {run} --recipe ceb-wrong.yaml")
+    lines = file.read_text(encoding="utf-8").splitlines()
     return {sample["text"]: -sample["loglikelihood"] / math.log(2) for sample in map(json.loads, lines)}
 
 
