@@ -68,7 +68,8 @@ def record(kind: str) -> SweepRecord:
 
 
 def texts(svg: Path) -> str:
-    return "\n".join(ElementTree.parse(svg).getroot().itertext())
+    """What stands on a figure; a sentence goes on in the next line where it is too long for one."""
+    return " ".join(" ".join(ElementTree.parse(svg).getroot().itertext()).split())
 
 
 @pytest.mark.parametrize(
@@ -136,6 +137,17 @@ def test_losses_far_apart_have_scales_of_their_own_and_scores_share_one_from_zer
     assert 21 < first[1] < 22
     assert second[0] > first[1]
     assert spans(lower_is_better=False)[0] == spans(lower_is_better=False)[1] == (0.0, pytest.approx(1.06 * 51))
+
+
+@pytest.mark.parametrize("inches", [3.0, 9.0])
+def test_what_stands_below_a_figure_is_not_wider_than_the_figure(inches: float) -> None:
+    figure = style.canvas(inches, 2.0)
+    style.footer(
+        figure, ["Mean-pooled states of a sentence; lines: WORDS THAT ARE WIDE; dotted: those that are not. " * 3]
+    )
+    figure.draw_without_rendering()
+    (text,) = [text for text in figure.texts if "pooled" in text.get_text()]
+    assert text.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +30,6 @@ COLUMNS = 3  # panels side by side, at most
 PANEL_WIDTH, PANEL_HEIGHT, STRIP_HEIGHT = 3.7, 2.3, 0.75  # inches
 NUMBERS_WIDTH = 0.7  # of a scale of its own, in inches
 BAR_HEIGHT = 0.3
-FOOTER_CHARACTERS = 58  # per panel
 
 
 def draw_figures(folder: SweepFolder, record: SweepRecord, panels: Sequence[Panel]) -> dict[str, Path]:
@@ -91,7 +89,7 @@ def draw_differences(record: SweepRecord, panels: Sequence[Panel]) -> Figure | N
         "Intervals: the middle 95% of paired resamples of the sentences.",
         f"Base: {record.base.id}. Tested on {test_sets(panels)}.",
     ]
-    footer(figure, _wrapped(sentences, panels))
+    footer(figure, sentences)
     return figure
 
 
@@ -201,12 +199,7 @@ def _facts(record: SweepRecord, panels: Sequence[Panel]) -> list[str]:
     dotted = ", ".join(["base", *dict.fromkeys(name for panel in panels for name in panel.references)])
     sentences = [f"Base: {record.base.id}. Tested on {tested}; {intervals_in_words(panels)}. Dotted lines: {dotted}."]
     sentences += [*cautions_in(panels), *dict.fromkeys(panel.signature for panel in panels)]
-    return _wrapped(sentences, panels)
-
-
-def _wrapped(sentences: Iterable[str], panels: Sequence[Panel]) -> list[str]:
-    width = FOOTER_CHARACTERS * _shape(panels)[0]
-    return [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
+    return sentences
 
 
 def _chosen_layers(folder: SweepFolder, record: SweepRecord) -> dict[str, list[SelectionInfo]]:

@@ -7,6 +7,7 @@ colours stay apart for colour-blind eyes (after Okabe and Ito), and each series 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ INK = "#76797f"
 GREEN, BLUE, VERMILION, PURPLE = "#00946b", "#1f83c9", "#d1600a", "#b7619a"
 OCHRE, VIOLET, SLATE, BROWN = "#9a7400", "#7a6fd0", "#5b7f95", "#8a6d3b"
 SMALL, TEXT = 7.5, 9.0  # points
+SMALL_LETTERS = 16  # per inch, of small text
 DPI = 200
 _SALT = "cogsym"  # of the names inside an SVG, which would be random otherwise
 
@@ -110,8 +112,10 @@ def title(axes: Axes, text: str, note: str = "") -> None:
         axes.set_title(literal(note), loc="right", color=INK, fontsize=SMALL)
 
 
-def footer(figure: Figure, lines: Sequence[str]) -> None:
-    """Below everything: what was measured and how, so that the figure can stand alone."""
+def footer(figure: Figure, sentences: Iterable[str]) -> None:
+    """Below everything: what was measured and how, so that the figure can stand alone; each begins a line."""
+    width = int(SMALL_LETTERS * figure.get_figwidth())
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, width)]
     figure.supxlabel(literal("\n".join(lines)), color=INK, fontsize=SMALL, x=0.01, ha="left")
 
 
