@@ -253,7 +253,7 @@ def test_killed_at_any_moment_nothing_half_is_left(made: Path, tmp_path: Path) -
     def merging() -> None:
         merge(delta, big, merged, threads=2)
 
-    chance = random.Random(0)
+    chance, killed = random.Random(0), 0
     moments = 50 if LONG else 6
     for action in (extracting, merging):
         assert forked(action, counted) == 0
@@ -261,10 +261,13 @@ def test_killed_at_any_moment_nothing_half_is_left(made: Path, tmp_path: Path) -
         for moment in range(moments):
             shutil.rmtree(merged, ignore_errors=True)
             last = 1 + int(0.97 * calls * (moment + chance.random()) / moments)
-            assert os.WTERMSIG(forked(action, counted, last)) == signal.SIGKILL
+            status = forked(action, counted, last)
+            assert status in (signal.SIGKILL, 0)  # a merge makes some calls more or less, as it waits for the disk
+            killed += status == signal.SIGKILL
             verify(delta, big, full=True, threads=1)  # the new one or still the one before
             if merged.exists():
                 assert read_tensors(merged) == as_read(trained)
+    assert killed > moments
     shutil.rmtree(merged, ignore_errors=True)
     extracting()
     merging()
