@@ -172,20 +172,26 @@ def test_a_test_file_that_became_training_rows_is_noticed(recipe: Recipe, tmp_pa
 @pytest.mark.parametrize(
     ("kind", "first", "second", "message"),
     [
-        ("positions", {"budget": "2"}, {"budget": "4"}, "select was cogsym:2, is cogsym:4"),
+        (
+            "positions",
+            {"budget": "2", "offsets": (0,)},
+            {"budget": "4", "offsets": (0,)},
+            "select was cogsym:2, is cogsym:4",
+        ),
         ("methods", {"select": ("cogsym",), "budget": "2"}, {"select": ("cogsym",), "budget": "4"}, "select was"),
         ("methods", {"select": ("cogsym",)}, {"select": ("cogsym",), "methods": ("lora",)}, "method was weights"),
-        ("time", {"select": ("front:1",)}, {"select": ("front:2",)}, "select was front:1, is front:2"),
+        (
+            "time",
+            {"select": ("front:1",), "steps": (2,)},
+            {"select": ("front:2",), "steps": (2,)},
+            "select was front:1, is front:2",
+        ),
     ],
 )
 def test_runs_of_different_ways_never_count_as_one_place(
     recipe: Recipe, tmp_path: Path, kind: str, first: dict[str, Any], second: dict[str, Any], message: str
 ) -> None:
     out = tmp_path / "out"
-    if kind == "positions":
-        first, second = first | {"offsets": (0,)}, second | {"offsets": (0,)}
-    if kind == "time":
-        first, second = first | {"steps": (2,)}, second | {"steps": (2,)}
     run_sweep(planned(kind, recipe, **first, full=False), out)
     before = (out / "sweep.json").read_bytes()
     with pytest.raises(OutputError, match=message):
