@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+BY_HAND := $(sort $(dir $(wildcard tests/gpu/*.py tests/benchmarks/*/*.py)))
 export HF_HUB_OFFLINE ?= 1
 
 .PHONY: demo test lint wheel-check clean
@@ -17,6 +18,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for folder in $(BY_HAND); do \
+	    MYPYPATH=tests:tests/benchmarks/delta:tests/benchmarks/training $(BIN)/mypy $$folder || exit; \
+	done
 
 wheel-check: $(VENV)/.installed-dev
 	$(BIN)/python tests/wheel_check.py

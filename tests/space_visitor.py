@@ -39,14 +39,14 @@ def visit(address: str, event: int, text: str, source: str, target: str, timeout
     Raises:
         RuntimeError: if the server reports an error, or ends the stream early.
     """
-    asked = {"data": [text, source, target, False], "fn_index": event, "session_hash": uuid.uuid4().hex}
+    asked = {"data": [text, source, target, False], "fn_index": event, "session_hash": (session := uuid.uuid4().hex)}
     begin, first = time.perf_counter(), None
     shown: list[Any] = []
     with httpx.Client(base_url=address, timeout=timeout_seconds) as client:
         joined = client.post("gradio_api/queue/join", json=asked).json()
         if "event_id" not in joined:
             raise RuntimeError(f"not let into the queue: {joined}")
-        with client.stream("GET", "gradio_api/queue/data", params={"session_hash": asked["session_hash"]}) as stream:
+        with client.stream("GET", "gradio_api/queue/data", params={"session_hash": session}) as stream:
             for line in stream.iter_lines():
                 message = json.loads(line.removeprefix("data:")) if line.startswith("data:") else {}
                 if message.get("msg") == "process_generating":

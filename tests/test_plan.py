@@ -242,6 +242,17 @@ def test_the_command_plans_llama_without_its_weights(cogsym: Callable[..., Any])
     assert facts["memory"]["gradients"] == pytest.approx(3.76e9, rel=0.01)
 
 
+def test_the_command_plans_what_train_can_be_told(cogsym: Callable[..., Any]) -> None:
+    def needed(*options: str) -> float:
+        done = cogsym("plan", "--recipe", "llama-2-7b-jav", "--card", "24", "--json", *options)
+        return float(json.loads(done.out)["needed_bytes"])
+
+    usual = needed()
+    assert needed("--frozen", "4bit") < 0.75 * usual
+    assert needed("--order", "front_then_rear") < 0.9 * usual
+    assert needed("--method", "lora") < 0.75 * usual
+
+
 def test_the_command_fails_where_it_does_not_fit(cogsym: Callable[..., Any]) -> None:
     call = ("plan", "--recipe", "llama-2-7b-jav", "--card", "24", "--select", "full")
     done = cogsym(*call)

@@ -75,8 +75,9 @@ def test_llama_2_7b_trains_in_the_time_and_memory_that_the_method_promises() -> 
     def held(name: str) -> float:
         return of(name, "peak_bytes") - of(name, "weights_bytes")  # gradients, optimiser, activations
 
-    assert of("cogsym:25%", "step_seconds") <= 0.80 * of("full", "step_seconds")
+    assert of("cogsym:25%", "tokens_per_second") >= 1.3 * of("full", "tokens_per_second")
     assert of("cogsym:25%", "step_seconds") <= 1.02 * of(training_speed.PLAIN, "step_seconds")
+    assert of("cogsym:25%", "peak_bytes") <= 0.55 * of("full", "peak_bytes")
     assert of("cogsym:25%", "peak_bytes") <= 24e9
-    assert of("cogsym:25%, 4-bit middle", "peak_bytes") <= 17e9
+    assert of(training_speed.SMALLEST, "peak_bytes") <= 16e9
     assert held("cogsym:25%, front alone") < held("cogsym:25%") < held("full")

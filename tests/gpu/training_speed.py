@@ -45,14 +45,17 @@ COMMON: dict[str, Any] = {
     "micro_batch_size": 4,
     "max_steps": STEPS,
     "optimizer": "adamw_8bit",
+    "trained_dtype": "bfloat16",
     "gradient_checkpointing": True,
 }
 PLAIN, NEURONS = "plain freeze-tuning", "1% of neurons"
+SMALLEST = "cogsym:25%, 4-bit middle, one example at a time"  # as on a card with 16 GB
 WAYS: dict[str, dict[str, Any]] = {
     "full": {"select": "full"},
     PLAIN: {},
     "cogsym:25%": {},
     "cogsym:25%, 4-bit middle": {"frozen": "4bit"},
+    SMALLEST: {"frozen": "4bit", "micro_batch_size": 1},
     "cogsym:25%, front alone": {"order": "front_then_rear"},
     "cogsym:25%, rear alone": {"order": "rear_then_front"},
     "LoRA on cogsym:25%": {"method": "lora"},
@@ -120,7 +123,7 @@ def measure(name: str, config: Any, device: torch.device) -> dict[str, Any]:
         torch.cuda.reset_peak_memory_stats()
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        arguments = training_arguments(recipe, Path(folder), STEPS * recipe.batch_size)
+        arguments = training_arguments(recipe, Path(folder), STEPS * recipe.batch_size, measures_loss=False, name=name)
         arguments.save_strategy = SaveStrategy.NO
         if name == PLAIN:
             arguments.activation_checkpointing = arguments.gradient_checkpointing = True

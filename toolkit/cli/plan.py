@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from toolkit.cli.chosen_recipe import read_chosen_recipe
+from toolkit.cli.chosen_recipe import (
+    BaseOption,
+    FrozenOption,
+    MethodOption,
+    OrderOption,
+    SelectOption,
+    read_chosen_recipe,
+)
 from toolkit.cli.console import err, out, quiet_libraries
 
 if TYPE_CHECKING:
@@ -20,10 +27,11 @@ if TYPE_CHECKING:
 
 def plan(
     recipe: Annotated[str, typer.Option("--recipe", help="YAML file, or the name of a recipe of the toolkit.")],
-    select: Annotated[str | None, typer.Option(help="Selection instead of the recipe's, e.g. front:25%.")] = None,
-    base: Annotated[
-        str | None, typer.Option(help="Base instead of the recipe's: pocket, a folder, or a Hub id.")
-    ] = None,
+    select: SelectOption = None,
+    base: BaseOption = None,
+    method: MethodOption = None,
+    order: OrderOption = None,
+    frozen: FrozenOption = None,
     to: Annotated[Path | None, typer.Option("--out", help="Run folder that would be made; its disk counts.")] = None,
     card: Annotated[
         float | None, typer.Option("--card", min=1, help="Plan for a GPU with this many GiB instead of this machine.")
@@ -46,7 +54,8 @@ def plan(
     from toolkit.selection import possible_selections, read_layout
     from toolkit.training import refuse_what_cannot_fit, requirements
 
-    chosen = read_chosen_recipe(recipe, {"select": select, "base": base})
+    instead = {"select": select, "base": base, "method": method, "order": order, "frozen": frozen}
+    chosen = read_chosen_recipe(recipe, instead)
     config = resolve_config(chosen.base, chosen.base_revision)
     layout = read_layout(config)
     needs = requirements(

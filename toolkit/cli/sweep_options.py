@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from toolkit.cli.chosen_recipe import BaseOption
 from toolkit.errors import RecipeError
 
 BudgetOption = Annotated[str, typer.Option("--budget", help="Layers that train, e.g. 8 or 25%.")]
@@ -23,9 +24,7 @@ class SweepOptions:
         str | None, typer.Option("--recipe", help="YAML file, or the name of a recipe of the toolkit.")
     ] = None
     to: Annotated[Path | None, typer.Option("--out", help="Folder of the sweep, to make or to go on with.")] = None
-    base: Annotated[
-        str | None, typer.Option("--base", help="Base instead of the recipe's: pocket, a folder, or a Hub id.")
-    ] = None
+    base: BaseOption = None
     seeds: Annotated[str | None, typer.Option("--seeds", help="Train each point with these, e.g. 0,1,2.")] = None
     method: Annotated[
         str | None, typer.Option("--method", help="weights, lora, or weights,lora; default the recipe's.")

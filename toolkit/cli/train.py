@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.filesize import decimal
 
-from toolkit.cli.chosen_recipe import read_chosen_recipe
+from toolkit.cli.chosen_recipe import (
+    BaseOption,
+    FrozenOption,
+    MethodOption,
+    OrderOption,
+    SelectOption,
+    read_chosen_recipe,
+)
 from toolkit.cli.console import err, let_one_speak, out, quiet_libraries, ranking_progress, steps_progress
 from toolkit.errors import RecipeError
 
@@ -29,20 +36,12 @@ def train(
     ] = None,
     to: Annotated[Path | None, typer.Option("--out", help="Run folder to make.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Run folder to continue.")] = None,
-    select: Annotated[
-        str | None, typer.Option(help="Selection instead of the recipe's, e.g. front:25%; see `cogsym select --help`.")
-    ] = None,
-    base: Annotated[
-        str | None, typer.Option(help="Base instead of the recipe's: pocket, a folder, or a Hub id.")
-    ] = None,
+    select: SelectOption = None,
+    base: BaseOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the recipe's.")] = None,
-    method: Annotated[
-        str | None, typer.Option(help="weights (of the selection themselves), or lora (adapters beside them).")
-    ] = None,
-    order: Annotated[
-        str | None, typer.Option(help="together, or one end after the other: front_then_rear, rear_then_front.")
-    ] = None,
-    frozen: Annotated[str | None, typer.Option(help="Layers that do not train: 16bit, or 4bit to save memory.")] = None,
+    method: MethodOption = None,
+    order: OrderOption = None,
+    frozen: FrozenOption = None,
     backend: Annotated[str | None, typer.Option(help="auto, transformers, or unsloth.")] = None,
     report_to: Annotated[
         list[str] | None,

@@ -3,6 +3,7 @@
     python tests/benchmarks/delta/run.py --data DIR --work DIR --out tests/benchmarks/delta/results
 
 DIR of --data holds finetune_pair/ (a base and two real fine-tunes); without it those rows say so. --work needs 15 GB.
+With the 32 layers of Llama-2-7B it needs 45 GB. Languages are switched on the GPU where there is one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ from toolkit.delta.comparison import Pair
 from toolkit.delta.extraction import _TensorCoder
 from toolkit.delta.progress import Meter
 
-THREADS = 2
+THREADS = int(os.environ.get("BENCHMARK_THREADS", "2"))
 Rows = list[dict[str, Any]]
 
 
@@ -134,12 +136,20 @@ finally:
 """
 
 
-def merge_against_cp(work: Path, layers: int) -> Rows:
-    """A checkpoint of >= 4 GB merged, against `cp -r` of it, in turns; both with and without waiting for the disk."""
-    base, trained = synthetic.write_checkpoint(work / "large", layers, (0, layers - 1), 2e-4)
+def large_checkpoint(work: Path, layers: int) -> tuple[Path, Path]:
+    """A checkpoint with layers of the shape of Llama-2-7B, and a delta of its outermost quarter, made once."""
+    each = max(1, layers // 8)  # at both ends
+    changed = (*range(each), *range(layers - each, layers))
+    base, trained = synthetic.write_checkpoint(work / "large", layers, changed, 2e-4)
     delta = work / "large" / "delta.safetensors"
     if not delta.exists():
         extract(base, trained, delta, threads=THREADS)
+    return base, delta
+
+
+def merge_against_cp(work: Path, layers: int, rounds: int) -> Rows:
+    """A checkpoint of >= 4 GB merged, against `cp -r` of it, in turns; both with and without waiting for the disk."""
+    base, delta = large_checkpoint(work, layers)
     out = work / "large" / "out"
     cogsym = [sys.executable, "-c", COGSYM, "merge", str(delta), "--base", str(base), "--out", str(out)]
     cogsym += ["--threads", str(THREADS)]
@@ -150,15 +160,15 @@ def merge_against_cp(work: Path, layers: int) -> Rows:
         "cp, then sync to disk": ["sh", "-c", f"cp -r {base} {out} && sync -f {out}"],
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
-    memory: dict[str, float | None] = dict.fromkeys(ways)
+    memory: dict[str, float] = dict.fromkeys(ways, 0.0)
     base_fingerprint(base)  # everything is in the page cache from here on
-    for _ in range(5):
+    for _ in range(rounds):
         for way, command in ways.items():
             shutil.rmtree(out, ignore_errors=True)
             os.sync()
             took, peak = timed_child(command)
             seconds[way].append(took)
-            memory[way] = max(memory[way] or 0, peak) if peak else None
+            memory[way] = max(memory[way], peak or 0)
     shutil.rmtree(out, ignore_errors=True)
     total = sum(f.path.stat().st_size for f in open_checkpoint(base).files) / 1e9
     with load_delta(delta) as opened:
@@ -171,7 +181,7 @@ def merge_against_cp(work: Path, layers: int) -> Rows:
             "median": round(float(np.median(took)), 2),
             "best against cp's best": round(min(took) / best_cp, 2),
             "median against cp's median": round(float(np.median(took)) / usual_cp, 2),
-            "peak memory MB": memory[way] and round(memory[way]),
+            "peak memory MB": round(memory[way]) or None,
             "checkpoint GB": round(total, 2),
             "changed": f"{100 * changed / total:.0f}%",
         }
@@ -179,32 +189,68 @@ def merge_against_cp(work: Path, layers: int) -> Rows:
     ]
 
 
-def switching(work: Path) -> Rows:
-    """Resident and cold switches of the same checkpoint, loaded by transformers."""
+def switching(work: Path, layers: int) -> Rows:
+    """Resident and cold switches of the same checkpoint on the GPU, or on the CPU, against loading another model."""
     import torch
     from transformers import AutoModelForCausalLM
 
     from toolkit.delta import LanguageSwitcher
 
     torch.set_num_threads(THREADS)
-    folder = work / "large"
-    model = AutoModelForCausalLM.from_pretrained(folder / "base", dtype=torch.bfloat16)
-    switcher = LanguageSwitcher(model, threads=THREADS)
-    switcher.add("resident", folder / "delta.safetensors", resident=True)
-    switcher.add("cold", folder / "delta.safetensors")
-    gigabytes = sum(tensor.size_bytes for tensor in load_delta(folder / "delta.safetensors")) / 1e9
+    base, delta = large_checkpoint(work, layers)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def load() -> torch.nn.Module:
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, device_map={"": device})
+        finish()
+        return model
+
+    def finish() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    model = load()
+    switcher = LanguageSwitcher(model, base, threads=THREADS)
+    checking = best(lambda: switcher.add("cold", delta), 1)[0]
+    adding = best(lambda: switcher.add("resident", delta, resident=True), 1)[0]
 
     def swap() -> None:
         switcher.activate("resident")
         switcher.deactivate()
+        finish()
+
+    def switch_cold() -> None:
+        switcher.deactivate()
+        switcher.forget_working_copy()
+        switcher.activate("cold")
+        finish()
 
     resident = best(swap, 10)[0] / 2
-    switcher.activate("cold")  # the first time also allocates
-    switcher.forget_working_copy()
-    cold = best(lambda: (switcher.deactivate(), switcher.forget_working_copy(), switcher.activate("cold")))[0]
+    switch_cold()  # the first time also allocates
+    cold = best(switch_cold)[0]
+    with load_delta(delta) as opened:
+        gigabytes = sum(tensor.size_bytes for tensor in opened) / 1e9
+        for name in opened.names:
+            bits = model.get_parameter(name).detach().view(torch.uint8).cpu().numpy()
+            if sha256(bits.data).hexdigest() != opened.files.manifest.changed[name].sha256:
+                raise SystemExit(f"{name} is not exact after switching")
+    ways = {
+        "resident": resident,
+        "cold, decoded from the delta": cold,
+        "add the first language, which checks the base": checking,
+        "add another one, resident": adding,
+    }
+    if device.type == "cuda":  # on a CPU the file is mapped, and read when it is used
+        del model, switcher
+        ways["instead: load a model of this size"] = best(load, 2)[0]
     return [
-        {"switch": "resident", "ms": round(1000 * resident, 2)},
-        {"switch": "cold", "ms": round(1000 * cold), "GB/s": round(gigabytes / cold, 2)},
+        {
+            "switch": way,
+            "on": device.type,
+            "ms": round(1000 * seconds, 2),
+            "GB/s": round(gigabytes / seconds, 2) if way.startswith("cold") else None,
+        }
+        for way, seconds in ways.items()
     ]
 
 
@@ -240,6 +286,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for temporary data, kept for the next run")
     parser.add_argument("--out", type=Path, required=True, help="written as .json and .md")
     parser.add_argument("--layers", type=int, default=10, help="of the large checkpoint; 10 make 4.6 GB")
+    parser.add_argument("--rounds", type=int, default=5, help="of merging and copying, in turns")
     parser.add_argument("--only", nargs="*", default=["sizes", "speeds", "merge", "switch"])
     arguments = parser.parse_args()
     work = arguments.work
@@ -262,9 +309,9 @@ def main() -> None:
         names = [name for name in pairs if name.startswith("simulated")]
         results["speed"] = [row for name in names for row in speeds_of(name, *pairs[name], work)]
     if "merge" in arguments.only:
-        results["merge"] = merge_against_cp(work, arguments.layers)
+        results["merge"] = merge_against_cp(work, arguments.layers, arguments.rounds)
     if "switch" in arguments.only:
-        results["switch"] = switching(work)
+        results["switch"] = switching(work, arguments.layers)
     results["environment"]["load after"] = f"{os.getloadavg()[0]:.1f}"
     arguments.out.with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     text = "# Delta benchmark\n\n" + ", ".join(f"{k} {v}" for k, v in results["environment"].items()) + "\n"

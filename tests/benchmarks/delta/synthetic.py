@@ -34,7 +34,9 @@ def pair(shape: tuple[int, ...], update_rms: float, seed: int) -> tuple[np.ndarr
     return base, bf16(float32(base) + normal(shape, update_rms, rng))
 
 
-def low_rank_pair(shape: tuple[int, int], update_rms: float, rank: int, share: float, seed: int):  # type: ignore[no-untyped-def]
+def low_rank_pair(
+    shape: tuple[int, int], update_rms: float, rank: int, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """As `pair`, but `share` of the change's energy lies along `rank` directions, as in real fine-tuning."""
     rng = np.random.default_rng(seed)
     base = bf16(normal(shape, BASE_RMS, rng))
@@ -65,7 +67,7 @@ def write_checkpoint(
         return base, trained
     base.mkdir(parents=True, exist_ok=True)
     trained.mkdir(exist_ok=True)
-    groups = [{"model.embed_tokens.weight": (VOCABULARY, WIDTH)}]
+    groups: list[dict[str, tuple[int, ...]]] = [{"model.embed_tokens.weight": (VOCABULARY, WIDTH)}]
     for layer in range(layers):
         if layer % 2 == 0 and layer:
             groups.append({})
@@ -92,8 +94,7 @@ def write_checkpoint(
                 old.write(before.tobytes())
         if not changed:
             (trained / name).unlink()
-    index = {"metadata": {}, "weight_map": weight_map}
-    (base / "model.safetensors.index.json").write_text(json.dumps(index))
+    (base / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
     config = {
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": WIDTH, "intermediate_size": INNER,
         "num_hidden_layers": layers, "num_attention_heads": 32, "num_key_value_heads": 32, "vocab_size": VOCABULARY,

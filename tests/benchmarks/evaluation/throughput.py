@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def generation(model: Any, tokenizer: Any, tasks: list[Any], batch_size: int, re
         given: dict[str, list[str]] = {}
         for turn in range(repeats):
             for name in sorted(loops, reverse=bool(turn % 2)):
-                taken, given[name] = timed(lambda name=name: answers(loops[name]))
+                taken, given[name] = timed(partial(answers, loops[name]))
                 seconds[name].append(round(taken, 3))
     sentences = sum(len(task.rows) for task in tasks)
     ratios = [a / b for a, b in zip(seconds["lm_eval"], seconds["toolkit"], strict=True)]
@@ -75,6 +76,7 @@ def main() -> None:
 
     from toolkit.delta import LanguageSwitcher, merge
     from toolkit.environment import hardware, package_versions
+    from toolkit.evaluation.asking import Write
     from toolkit.evaluation.lm import default_batch_size
     from toolkit.evaluation.making import make_tasks
     from toolkit.pretrained import base_of, load_base
@@ -85,6 +87,7 @@ def main() -> None:
     recipe = read_recipe(run.recipe)
     made = make_tasks(recipe.evaluation, recipe.language, recipe.prompt, only=["translation"], limit=options.limit)
     tasks = [draws[0] for draws in made]
+    answer_tokens = max(task.asks.max_new_tokens for task in tasks if isinstance(task.asks, Write))
     base = base_of(run)
     model, tokenizer = load_base(base)
     batch_size = default_batch_size(model.config, model.dtype, model.device)
@@ -99,7 +102,7 @@ def main() -> None:
     report = {
         "base": run.read_config().base.model_dump(),
         "batch_size": batch_size,
-        "max_new_tokens": tasks[0].asks.max_new_tokens,
+        "max_new_tokens": answer_tokens,
         "generation": results,
         "switching_seconds": {
             "open and check the delta": round(adding, 3),

@@ -58,10 +58,20 @@ def measure(run: RunFolder, base: Path, model: Any) -> dict[str, Any]:
     switcher = LanguageSwitcher(model, base)
     switcher.add("resident", delta, resident=True)
     switcher.add("cold", delta)
-    there_and_back = median(lambda: (switcher.activate("resident"), switcher.deactivate()))
+
+    def swap() -> None:
+        switcher.activate("resident")
+        switcher.deactivate()
+
+    def switch_cold() -> None:
+        switcher.deactivate()
+        switcher.forget_working_copy()
+        switcher.activate("cold")
+
+    there_and_back = median(swap)
     switcher.activate("cold")  # the first time also allocates
     switcher.forget_working_copy()
-    cold = median(lambda: (switcher.deactivate(), switcher.forget_working_copy(), switcher.activate("cold")))
+    cold = median(switch_cold)
     switcher.deactivate()
     return {
         "run": run.root.name,

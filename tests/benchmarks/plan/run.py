@@ -77,7 +77,6 @@ CASES = (
 
 def make_base(case: Case, folder: Path) -> Path:
     """A random Llama of the case's size with the pocket's tokenizer."""
-    import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from toolkit import pocket
@@ -95,7 +94,7 @@ def make_base(case: Case, folder: Path) -> Path:
         num_key_value_heads=case.keys,
         max_position_embeddings=2048,
     )
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    LlamaForCausalLM(config).bfloat16().save_pretrained(folder)
     return folder
 
 

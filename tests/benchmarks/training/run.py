@@ -127,7 +127,7 @@ def random_base(folder: Path, layers: int, width: int, vocabulary: int) -> Path:
         num_hidden_layers=layers,
         num_attention_heads=max(1, width // 64),
     )
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    LlamaForCausalLM(config).bfloat16().save_pretrained(folder)
     AutoTokenizer.from_pretrained(pocket.folder()).save_pretrained(folder)
     return folder
 
