@@ -229,6 +229,19 @@ def test_what_was_computed_is_not_computed_again(run: RunFolder, monkeypatch: py
     assert {path: path.stat().st_mtime_ns for path in run.evaluation_records.iterdir()} == before
 
 
+def test_answers_that_end_in_a_loop_come_with_a_caution(run: RunFolder) -> None:
+    evaluate(run)
+    file = run.samples / f"{TASKS[0]}.adapted.jsonl"
+    answers = samples(run, TASKS[0], "adapted")
+    for number, answer in enumerate(answers):
+        answer["hypothesis"] = "manuk lan kali " * 8 if number < 3 else f"manuk {number}"
+    file.write_text("".join(json.dumps(answer) + "\n" for answer in answers), encoding="utf-8")
+    cautions = {record.task: {score.caution for score in record.scores} for record in evaluate(run)[1::2]}
+    assert cautions[TASKS[0]] == {
+        "held-out, eng>jav: 25% of the answers of the adapted model end in a loop of the same words"
+    }
+
+
 def test_an_interrupted_evaluation_goes_on_where_it_stopped(run: RunFolder) -> None:
     def interrupt(step: EvaluationStep) -> None:
         if (step.model, step.task, step.sentences) == ("adapted", TASKS[1], 48):

@@ -9,6 +9,7 @@ from typing import Any
 from toolkit.environment import package_versions
 from toolkit.errors import CardError, EvaluationError
 from toolkit.evaluation.comet.languages import is_supported
+from toolkit.evaluation.loops import NOTED, looping_share
 from toolkit.evaluation.metrics import MeanOfSamples, Sample
 from toolkit.evaluation.samples import Answer, read_samples, write_samples
 from toolkit.evaluation.scoring import Measured, measure, to_scores
@@ -176,11 +177,21 @@ class Evaluated:
         record = EvaluationRecord.read(path)
         own = self.measured(model, draws) or {}
         base = None if model == BASE else self.measured(BASE, draws)
-        scores = to_scores(own, base, others, caution=draws[0].caution)
+        cautions = (draws[0].caution, self._looping(model, draws))
+        scores = to_scores(own, base, others, caution="; ".join(filter(None, cautions)) or None)
         scored = (_about(record, draws) if own else record).model_copy(update={"scores": scores})
         if scored != record:
             scored.write(path)
         return scored
+
+    def _looping(self, model: str, draws: Draws) -> str | None:
+        """That many of the model's answers end in a loop, where they do."""
+        samples = [sample for task in draws for sample in self.samples(model, task) or []]
+        share = looping_share(sample["hypothesis"] for sample in samples if "hypothesis" in sample)
+        if share < NOTED:
+            return None
+        about = f"{draws[0].dataset}, {draws[0].direction}"
+        return f"{about}: {share:.0%} of the answers of the {model} model end in a loop of the same words"
 
     def _judged(self, model: str, task: Task) -> dict[str, str]:
         record = self._record(model, task)
