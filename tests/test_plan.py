@@ -194,7 +194,7 @@ def test_steps_are_counted_from_the_examples(tiny_base: Path) -> None:
         {"order": "rear_then_front"},
         {"select": "subnetwork:20%"},
         {"method": "lora", "gradient_checkpointing": True},
-        {"trained_dtype": "bfloat16", "select": "full"},
+        {"trained_dtype": "bfloat16", "optimizer": "adamw_8bit", "select": "full"},
         {"select": "fisher:2"},
     ],
 )

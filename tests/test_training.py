@@ -160,9 +160,12 @@ def test_a_full_disk_is_told_and_the_run_can_go_on(
     assert run(recipe(corpus, tiny_base), tmp_path / "run", resume=True).steps == 6
 
 
+BF16 = {"trained_dtype": "bfloat16", "optimizer": "adamw_8bit"}
+
+
 def test_a_float16_base_trained_in_bfloat16_keeps_what_was_not_learned(corpus: Path, tmp_path: Path) -> None:
     base = make_tiny_base(tmp_path / "base", dtype="float16", layers=2)
-    run(recipe(corpus, base, trained_dtype="bfloat16", learning_rate=1e-12, max_steps=1), tmp_path / "run")
+    run(recipe(corpus, base, **BF16, learning_rate=1e-12, max_steps=1), tmp_path / "run")
     trained = trained_of(tmp_path / "run")
     original = load_file(base / "model.safetensors")
     assert all(torch.equal(tensor, original[name]) for name, tensor in trained.items())

@@ -44,13 +44,15 @@ def adapt(base: Path, folder: Path, **changes: Any) -> Path:
     }
     plan = prepare(make_recipe(fields | changes), folder / "run")
     training, _ = train_delta(plan)
-    assert training.trained_dtype == changes.get("trained_dtype", "bfloat16")
+    by_itself = "bfloat16" if changes.get("optimizer") == "adamw_8bit" else "float32"
+    assert training.trained_dtype == changes.get("trained_dtype", by_itself)
     assert training.final_loss < training.first_loss
     return plan.run.root
 
 
-@pytest.mark.parametrize("trained_dtype", ["bfloat16", "float32"])
-@pytest.mark.parametrize("optimizer", ["adamw", "adamw_8bit"])
+@pytest.mark.parametrize(
+    ("trained_dtype", "optimizer"), [("bfloat16", "adamw_8bit"), ("float32", "adamw_8bit"), ("float32", "adamw")]
+)
 def test_a_run_on_the_card_gives_an_exact_delta(base: Path, tmp_path: Path, trained_dtype: str, optimizer: str) -> None:
     run = adapt(base, tmp_path / "a", trained_dtype=trained_dtype, optimizer=optimizer)
     assert verify(run / "delta.safetensors", base, full=True)

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, Trainer, TrainerCallback
 from transformers.trainer_utils import SaveStrategy
+from transformers.training_args import OptimizerNames
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks" / "training"))
 from planned import random_neurons, recipe_of
@@ -32,6 +33,7 @@ from toolkit.training.activations import checkpoint_activations
 from toolkit.training.arguments import training_arguments
 from toolkit.training.batches import pad
 from toolkit.training.methods import make_trainable
+from toolkit.training.optimizers import optimizer_of
 from toolkit.training.phases import enter, phases_of
 from toolkit.training.quantized import quantize_frozen
 from toolkit.training.trainer import PartialTrainer
@@ -127,12 +129,14 @@ def measure(name: str, config: Any, device: torch.device) -> dict[str, Any]:
         arguments.save_strategy = SaveStrategy.NO
         if name == PLAIN:
             arguments.activation_checkpointing = arguments.gradient_checkpointing = True
+            arguments.optim = OptimizerNames.ADAMW_8BIT
         trainer = (Trainer if name == PLAIN else PartialTrainer)(
             model=model,
             args=arguments,
             train_dataset=RandomExamples(config.vocab_size, STEPS * recipe.batch_size),
             data_collator=pad,
             callbacks=[clock],
+            optimizer_cls_and_kwargs=None if name == PLAIN else optimizer_of(recipe, model),
         )
         result = trainer.train()
     return {

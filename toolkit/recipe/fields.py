@@ -126,7 +126,7 @@ class Recipe(BaseModel):
     optimizer: Literal["adamw", "adamw_8bit"] = Field(default="adamw", description="adamw_8bit needs bitsandbytes")
     trained_dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
-        description="dtype of the weights that train (master weights); auto: float32 on a CPU, bfloat16 on a GPU",
+        description="dtype of the weights that train; auto: bfloat16 on a GPU with adamw_8bit, else float32",
     )
     gradient_checkpointing: bool = Field(default=False, description="less memory, about a third slower")
     checkpoint_steps: int = Field(default=200, ge=1, description="steps between checkpoints to resume from")

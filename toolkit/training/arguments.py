@@ -9,7 +9,7 @@ from transformers import TrainingArguments
 
 from toolkit.recipe import Recipe
 from toolkit.training.distributed import accumulation_steps, micro_batch_size
-from toolkit.training.dtypes import frozen_dtype, trained_dtype
+from toolkit.training.dtypes import autocast_dtype
 from toolkit.training.reporting import trainer_reporters
 
 
@@ -41,8 +41,8 @@ def training_arguments(
         warmup_steps=round(recipe.warmup_share * steps),
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
-        optim="adamw_bnb_8bit" if recipe.optimizer == "adamw_8bit" else "adamw_torch",
-        bf16=torch.bfloat16 in (trained_dtype(recipe), frozen_dtype(recipe)),  # autocast
+        bf16=autocast_dtype(recipe) == torch.bfloat16,
+        fp16=autocast_dtype(recipe) == torch.float16,
         use_cpu=not on_gpu,
         ddp_find_unused_parameters=False,
         seed=recipe.seed,

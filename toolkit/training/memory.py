@@ -21,6 +21,7 @@ from toolkit.selection.feed_forward import feed_forwards
 
 NF4_BYTES = 0.5 + 4 / 64  # half a byte, and one float32 scale for 64 weights
 BLOCK_STATE_BYTES = 2 * (1 + 4 / 256)  # 8-bit AdamW: two moments of a byte, with one float32 scale for 256 of them
+ROUNDED_AT_ONCE, ROUNDING_BYTES = 1 << 22, 16  # weights in bfloat16 that are in float32 at one time; for each
 SMALLEST_8BIT = 4096  # weights; smaller tensors keep 32-bit moments
 # Float32 logarithms of the softmax, their gradient and that of the logits, all alive when the backward pass starts.
 LOSS_BYTES = 12
@@ -132,7 +133,7 @@ def memory_parts(
     # Gradients that flow through one layer: three of the feed-forward width, three of the model's.
     flowing = tokens * (3 * shape.feed_forward + 3 * shape.width) * setup.activation_bytes
     largest = max(counts.values(), default=0)
-    step = _step_bytes(trained, largest, setup)
+    step = _step_bytes(largest, setup)
 
     standing = weights + optimizer
     before = gradients if setup.accumulates else 0
@@ -222,8 +223,8 @@ def _arrived(layout: ModelLayout, counts: dict[str, int], setup: Setup, index: i
     return sum(counts.get(name, 0) for name in names) * setup.trained_bytes
 
 
-def _step_bytes(trained: int, largest: int, setup: Setup) -> int:
-    """What the optimiser's step takes beside its state: on a GPU AdamW works on all tensors at once."""
+def _step_bytes(largest: int, setup: Setup) -> int:
+    """What the optimiser's step takes beside its state."""
     if setup.optimizer == "adamw_8bit":
-        return 0
-    return trained * setup.trained_bytes if setup.on_gpu else 2 * largest * setup.trained_bytes
+        return 0 if setup.trained_bytes == 4 else min(largest, ROUNDED_AT_ONCE) * ROUNDING_BYTES
+    return 0 if setup.on_gpu else 2 * largest * setup.trained_bytes  # on a GPU, AdamW is fused

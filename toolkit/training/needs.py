@@ -200,7 +200,7 @@ def refuse_what_cannot_fit(needs: Requirements) -> None:
 
 def setup_of(recipe: Recipe, *, on_gpu: bool) -> Setup:
     """What the recipe means on this kind of device."""
-    by_itself = 2 if on_gpu and recipe.method != "lora" else 4
+    by_itself = 2 if on_gpu and recipe.optimizer == "adamw_8bit" and recipe.method != "lora" else 4
     trained = {"auto": by_itself, "float32": 4, "bfloat16": 2}[recipe.trained_dtype]
     micro = micro_batch_size(recipe)
     return Setup(

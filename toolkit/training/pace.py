@@ -21,8 +21,9 @@ from toolkit.environment import free_memory_bytes, is_installed
 from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
 from toolkit.selection import ModelLayout, layout_of
-from toolkit.training.dtypes import frozen_dtype, trained_dtype
+from toolkit.training.dtypes import autocast_dtype, frozen_dtype
 from toolkit.training.methods import make_trainable
+from toolkit.training.optimizers import optimizer_of
 from toolkit.training.quantized import quantize_frozen
 
 _REPEATS = (3, 30)  # of each part, as many of them as take about _SECONDS
@@ -183,7 +184,7 @@ class _Trial:
             self._both()
 
         trained = self._watch.time(both)
-        optimizer = _optimizer(self._recipe, live)
+        optimizer = _optimizer(self._recipe, self._model, live)
 
         def update() -> None:
             torch.nn.utils.clip_grad_norm_(live, self._recipe.max_grad_norm)
@@ -220,8 +221,8 @@ class _Trial:
 
     def _autocast(self) -> torch.autocast:
         """As training_arguments has it."""
-        enabled = torch.bfloat16 in (trained_dtype(self._recipe), frozen_dtype(self._recipe))
-        return torch.autocast(self._model.device.type, torch.bfloat16, enabled=enabled)
+        dtype = autocast_dtype(self._recipe)
+        return torch.autocast(self._model.device.type, dtype or torch.bfloat16, enabled=dtype is not None)
 
 
 def _one_layer(recipe: Recipe, base: Path) -> Any:
@@ -241,12 +242,11 @@ def _one_layer(recipe: Recipe, base: Path) -> Any:
     return model.train()
 
 
-def _optimizer(recipe: Recipe, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    if recipe.optimizer == "adamw_8bit" and is_installed("bitsandbytes"):
-        from bitsandbytes.optim import AdamW8bit
-
-        return AdamW8bit(parameters, lr=0.0)
-    return torch.optim.AdamW(parameters, lr=0.0)
+def _optimizer(recipe: Recipe, model: Any, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adamw_8bit" and not is_installed("bitsandbytes"):
+        recipe = recipe.model_copy(update={"optimizer": "adamw"})
+    kind, settings = optimizer_of(recipe, model)
+    return kind(parameters, **settings | {"lr": 0.0})
 
 
 class _Stopwatch:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import torch
+
 from toolkit.environment import is_installed
-from toolkit.errors import MissingPartError, SelectionError
+from toolkit.errors import MissingPartError, RecipeError, SelectionError
 from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
 from toolkit.selection import ModelLayout
 from toolkit.training.backends import backend_of
 from toolkit.training.distributed import accumulation_steps, check_sharding
+from toolkit.training.dtypes import frozen_dtype
 from toolkit.training.phases import phases_of
 from toolkit.training.reporting import require_reporters
 
@@ -23,6 +26,8 @@ def preflight(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> 
     """
     if recipe.optimizer == "adamw_8bit":
         _require("bitsandbytes", "8bit", "optimizer: adamw_8bit", "optimizer: adamw")
+    if recipe.trained_dtype == "bfloat16":
+        _refuse_lost_steps(recipe)
     if recipe.frozen == "4bit":
         _require("bitsandbytes", "8bit", "frozen: 4bit", "frozen: 16bit")
         if not set().union(*layout.layers) - set(selection.parameters):
@@ -47,6 +52,21 @@ def preflight(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> 
     check_sharding(recipe, selection)
     backend_of(recipe)
     phases_of(recipe, selection, layout)
+
+
+def _refuse_lost_steps(recipe: Recipe) -> None:
+    """Raise where most steps would be rounded away, or where the card cannot compute in bfloat16."""
+    if recipe.optimizer == "adamw" and recipe.method == "weights":
+        raise RecipeError(
+            "`trained_dtype: bfloat16` with `optimizer: adamw` rounds most steps away: they are smaller than half the "
+            "distance between two numbers in bfloat16",
+            "use `optimizer: adamw_8bit`, which rounds at random and keeps them in the mean, or `trained_dtype: auto`",
+        )
+    if frozen_dtype(recipe) == torch.float16:
+        raise MissingPartError(
+            "`trained_dtype: bfloat16` needs a card that computes in bfloat16 (Ampere or later), and this one does not",
+            "use `trained_dtype: auto`",
+        )
 
 
 def _require(package: str, extra: str, setting: str, instead: str) -> None:

@@ -48,7 +48,7 @@ def _changes(recipe: Recipe, selection: SelectionInfo) -> list[dict[str, object]
     if recipe.optimizer == "adamw":
         changes.append({"optimizer": "adamw_8bit"})
     if recipe.trained_dtype == "float32":
-        changes.append({"trained_dtype": "bfloat16"})
+        changes.append({"optimizer": "adamw_8bit", "trained_dtype": "bfloat16"})
     if recipe.frozen == "16bit" and len(selection.layers) < selection.n_layers:
         changes.append({"frozen": "4bit"})
     if recipe.order == "together" and has_two_ends(selection):

@@ -26,6 +26,7 @@ from toolkit.training.failures import explained
 from toolkit.training.methods import make_trainable, method_of
 from toolkit.training.metrics import keep_metrics_until
 from toolkit.training.mixture import Mixture
+from toolkit.training.optimizers import optimizer_of
 from toolkit.training.phases import enter, phases_of
 from toolkit.training.preflight import preflight
 from toolkit.training.record import make_record
@@ -145,6 +146,7 @@ def _train_phase(
     trainer = PartialTrainer(
         model=model,
         args=training_arguments(recipe, checkpoints, len(dataset), measures_loss=held_out is not None, name=name),
+        optimizer_cls_and_kwargs=optimizer_of(recipe, model),
         train_dataset=dataset,
         eval_dataset=held_out,
         data_collator=pad,
