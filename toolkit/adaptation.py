@@ -54,6 +54,7 @@ def prepare(
     from toolkit.pretrained import resolve_base
     from toolkit.selection import looks_at, read_layout, resolve_recipe
     from toolkit.training import from_leader, mix, preflight
+    from toolkit.training.freeing import free_memory
 
     if not resume:
         refuse_existing(out)
@@ -72,6 +73,7 @@ def prepare(
 
     # Also lets the others look at the folder before the one that leads writes into it.
     selection = from_leader(find_selection)
+    free_memory()  # of a base that was looked at
     preflight(recipe, selection, layout)
     return Plan(recipe, run, base, base_info, selection, mixture)
 
@@ -136,6 +138,7 @@ def train_delta(
     """
     from toolkit.training import Snapshots, from_leader, leads, train
     from toolkit.training.failures import explained
+    from toolkit.training.freeing import free_memory
 
     if leads():
         _describe(plan)
@@ -151,6 +154,7 @@ def train_delta(
             resume=resume,
             snapshots=Snapshots(snapshots, lambda step, save: _keep(plan, step, save)) if snapshots else None,
         )
+    free_memory()  # for whoever loads the base next
     return training, from_leader(lambda: make_delta(plan))
 
 

@@ -123,7 +123,7 @@ def _table(needs: Requirements) -> Table:
         if part != "peak":
             table.add_row(part, f"{size / 1e9:,.2f}")
     table.add_row("at one time, at most", f"{needs.memory.peak / 1e9:,.2f}")
-    table.add_row("with what the device itself takes", f"{needs.needed_bytes / 1e9:,.2f}", style="bold")
+    table.add_row("with what the allocator cannot use", f"{needs.needed_bytes / 1e9:,.2f}", style="bold")
     return table
 
 

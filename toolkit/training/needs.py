@@ -24,6 +24,7 @@ from toolkit.training.remedies import remedies
 from toolkit.training.speed import TimeEstimate, around, assumed_seconds, flops_per_token, mean_length, step_seconds
 
 CUDA_BYTES = 600 * 10**6  # what the driver and the libraries take of a card before anything is on it
+USABLE_SHARE = 0.985  # of the memory a card is sold with; a "24 GB" card reports 23.6 GiB
 CARD_OVERHEAD = 1.05  # memory that PyTorch's allocator holds on a GPU and cannot use
 HEAP_OVERHEAD = 1.3  # the same for the C allocator on a CPU, which keeps freed blocks; measured 1.24 to 1.41
 CHECKPOINTS = 3  # two are kept while the third is written
@@ -119,7 +120,7 @@ def requirements(
         selections: what it may turn out to train, see `possible_selections`; the most that any of them needs counts.
         out: where the run will be; default the current folder.
         examples: what it trains on, where that is read already; else as many tokens each as the recipe allows.
-        card_bytes: plan for a GPU with this much memory instead of for this machine.
+        card_bytes: plan for a GPU that is sold with this much memory, instead of for this machine.
         ranks: count what finding the selection takes too, where it is a ranked one.
         measure: run parts of the base for a few seconds to estimate the time; not done for another machine.
 
@@ -130,7 +131,7 @@ def requirements(
     cases = [_Case(recipe, base, layout, each, on_gpu) for each in _that_can_train(recipe, selections)]
     worst = max(cases, key=lambda case: case.memory().peak)
     setup, memory = worst.setup, worst.memory()
-    free = card_bytes if card_bytes is not None else free_memory_bytes()
+    free = usable_bytes(card_bytes) if card_bytes is not None else free_memory_bytes()
     mean_tokens = setup.tokens if examples is None else mean_length(base, examples, setup.tokens)
     pace = None
     if measure and card_bytes is None:
@@ -219,7 +220,12 @@ def setup_of(recipe: Recipe, *, on_gpu: bool) -> Setup:
 
 def with_overhead(peak: int, on_gpu: bool) -> int:
     """What a device has to have free, where so many bytes are in use at one time."""
-    return round(peak * CARD_OVERHEAD) + CUDA_BYTES if on_gpu else round(peak * HEAP_OVERHEAD)
+    return round(peak * (CARD_OVERHEAD if on_gpu else HEAP_OVERHEAD))
+
+
+def usable_bytes(card_bytes: int) -> int:
+    """What is free for training on a card that nothing else uses, of the memory that it is sold with."""
+    return round(USABLE_SHARE * card_bytes) - CUDA_BYTES
 
 
 def _that_can_train(recipe: Recipe, selections: Sequence[SelectionInfo]) -> Sequence[SelectionInfo]:

@@ -23,6 +23,7 @@ from toolkit.training.curve import draw_loss_curve
 from toolkit.training.distributed import ShardedParameters, leads
 from toolkit.training.energy import EnergyMeter
 from toolkit.training.failures import explained
+from toolkit.training.freeing import count_peak_from_here, free_memory
 from toolkit.training.methods import make_trainable, method_of
 from toolkit.training.metrics import keep_metrics_until
 from toolkit.training.mixture import Mixture
@@ -75,6 +76,7 @@ def train(
     layout = read_layout(base)
     preflight(recipe, selection, layout)
     phases = phases_of(recipe, selection, layout)
+    count_peak_from_here()
     model, tokenizer = load_to_train(recipe, selection, base)
     trained = make_trainable(model, recipe, selection)
     n_trained, sharded = count_trained(trained), ShardedParameters(model, trained)
@@ -101,6 +103,7 @@ def train(
                 if snapshots is not None:
                     callbacks.append(SnapshotCallback(snapshots, trained, base, watch))
                 state = _train_phase(model, recipe, dataset, held_out, folder, watch, callbacks, run.root.name)
+                free_memory()  # of this phase's optimiser, before the next one has its own
             else:
                 state = restore(model, done)
             watch.passed(state)
