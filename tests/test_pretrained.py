@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hub_server import TOKEN, HubServer
 
 import toolkit
 from toolkit import pretrained
+from toolkit.delta import LanguageSwitcher
 from toolkit.errors import BaseModelError, CogsymError, DeltaError, HubError
 from toolkit.run_folder import RunFolder
 
@@ -222,3 +224,85 @@ def test_a_base_is_found_here_without_asking_anybody(private_shelf: HubServer) -
     assert private_shelf.faults.requests == []
     folder = pretrained.base_of(run, token=TOKEN)
     assert pretrained.base_here(run) == folder
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """A machine whose second graphics card is the current one; what transformers is asked to load, on the CPU here."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    asked: list[dict[str, Any]] = []
+    load = AutoModelForCausalLM.from_pretrained
+
+    def on_the_cpu(folder: Path, *, device_map: Any = None, **words: Any) -> Any:
+        asked.append({"device_map": device_map, **words})
+        return load(folder, device_map=device_map and {"": "cpu"}, **words)
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", on_the_cpu)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    return asked
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_on_a_card_a_base_keeps_its_own_dtype_so_that_its_deltas_fit(
+    dtype: str, card: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    import torch
+    from conftest import make_tiny_base
+
+    from toolkit.delta import extract
+
+    base = make_tiny_base(tmp_path / "base", dtype=dtype)
+    trained, _ = pretrained.load_base(base, dtype="auto")
+    assert trained.dtype == getattr(torch, dtype)
+    with torch.no_grad():
+        trained.model.layers[0].mlp.up_proj.weight += 1e-2
+    trained.save_pretrained(tmp_path / "trained")
+    extract(base, tmp_path / "trained", tmp_path / "jav.safetensors")
+
+    model, _ = pretrained.load_base(base)
+    switcher = LanguageSwitcher(model, base)
+    switcher.add("jav", tmp_path / "jav.safetensors")
+    with switcher.use("jav"):
+        live = dict(model.named_parameters())
+        assert all(torch.equal(live[name], wanted) for name, wanted in trained.named_parameters())
+
+
+def test_weights_go_to_a_card_straight_from_the_file(tiny_base: Path, card: list[dict[str, Any]]) -> None:
+    import torch
+
+    model, _ = pretrained.load_base(tiny_base)
+    pretrained.load_base(tiny_base, device="cuda")
+    pretrained.load_base(tiny_base, device="cuda:0")
+    pretrained.load_base(tiny_base, device="cpu")
+    second, first = ({"": torch.device("cuda", index)} for index in (1, 0))
+    assert [words["device_map"] for words in card] == [second, second, first, None]
+    assert not model.training
+    assert not hasattr(model, "_hf_hook")
+    # Else the Trainer would take it for one that lies on several devices, and not place it.
+    assert len(set(getattr(model, "hf_device_map", {"": 1}).values())) == 1
+
+
+@pytest.mark.parametrize(("dtype", "ranked"), [("float16", "bfloat16"), ("float32", "bfloat16")])
+def test_on_a_card_layers_are_ranked_in_bfloat16(
+    dtype: str, ranked: str, card: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    from conftest import make_tiny_base
+
+    model, _ = pretrained.load_to_rank(make_tiny_base(tmp_path / "base", dtype=dtype))
+    assert str(model.dtype) == f"torch.{ranked}"
+
+
+def test_a_float16_base_that_fills_the_memory_is_ranked_in_bfloat16(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from conftest import make_tiny_base
+
+    base = make_tiny_base(tmp_path / "base", dtype="float16")
+    assert pretrained.load_to_rank(base)[0].dtype == torch.float32
+    monkeypatch.setattr("toolkit.environment.memory_bytes", lambda: 1000)
+    assert pretrained.load_base(base)[0].dtype == torch.float16
+    assert pretrained.load_to_rank(base)[0].dtype == torch.bfloat16

@@ -82,12 +82,12 @@ def evidence_of(
     recipe: Recipe, base: Path, mixture: Mixture, *, report: Callable[[str, int, int], None] | None = None
 ) -> Evidence:
     """What a ranked selection may look at in a run of this recipe; the base is loaded only when it is looked at."""
-    from toolkit.pretrained import load_base
+    from toolkit.pretrained import load_to_rank
     from toolkit.selection import Evidence
 
     return Evidence(
         base=base,
-        load=lambda: load_base(base),
+        load=lambda: load_to_rank(base),
         language=recipe.language,
         examples=mixture.examples,
         texts=mixture.texts,

@@ -141,25 +141,25 @@ def load_base(
 
     Args:
         folder: a transformers checkpoint in safetensors.
-        device: where to put the model; default a GPU where there is one.
-        dtype: default bfloat16 on a GPU; on a CPU float32 where that takes little of the memory (it is faster there),
-            else the dtype of the file.
+        device: where to put the model; default a GPU where there is one. Weights go there straight from the file.
+        dtype: `auto` is the dtype of the file, which a delta is exact in. Default that on a GPU; on a CPU float32, in
+            which it is exact too, where that takes little of the memory (it is faster there), else that of the file.
 
     Raises:
         BaseModelError: if a part is missing, truncated, or does not fit the others.
     """
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from toolkit.delta.checkpoint import read_base_info
 
     info = read_base_info(folder)  # reads the headers alone, so a truncated file is found before any memory is spent
-    place = torch.device(device) if device else torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kept_in = _dtype(dtype) if dtype else _default_dtype(info, place)
+    place = _place(device)
+    kept_in = _default_dtype(info, place) if dtype is None else _dtype_of(info) if dtype == "auto" else _dtype(dtype)
+    straight: dict[str, Any] = {"device_map": {"": place}} if place.type == "cuda" else {}
     try:
         with _quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=kept_in, local_files_only=True, use_safetensors=True, output_loading_info=True
+                folder, dtype=kept_in, local_files_only=True, use_safetensors=True, output_loading_info=True, **straight
             )
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # transformers raises a dozen kinds here; all of them mean that this folder won't load
@@ -171,7 +171,25 @@ def load_base(
         raise BaseModelError(
             f"base model {folder} lacks {len(missing)} of its tensors (first: {missing[0]})", "download it again"
         )
-    return model.to(place).eval(), tokenizer
+    return (model if straight else model.to(place)).eval(), tokenizer
+
+
+def load_to_rank(folder: Path) -> tuple[PreTrainedModel, Any]:
+    """The model and tokenizer in this folder, to measure layers or neurons of; no delta is laid over it.
+
+    In bfloat16 on a GPU, and wherever it would be in float16, whose small gradients vanish.
+
+    Raises:
+        BaseModelError: as `load_base`.
+    """
+    import torch
+
+    from toolkit.delta.checkpoint import read_base_info
+
+    place = _place(None)
+    usual = _default_dtype(read_base_info(folder), place)
+    narrow = place.type == "cuda" or usual == torch.float16
+    return load_base(folder, device=place, dtype=torch.bfloat16 if narrow else usual)
 
 
 def from_pretrained(
@@ -239,23 +257,39 @@ def is_hub_id(name: str) -> bool:
     return _HUB_ID.fullmatch(name) is not None
 
 
+def _place(device: str | torch.device | None) -> torch.device:
+    """The device, a GPU with its number: transformers' Trainer takes `cuda` for another one than `cuda:0`."""
+    import torch
+
+    place = torch.device(device) if device else torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if place.type == "cuda" and place.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return place
+
+
 def _dtype(name: str | torch.dtype) -> torch.dtype:
     import torch
 
     found = getattr(torch, name, None) if isinstance(name, str) else name
     if not isinstance(found, torch.dtype):
-        raise BaseModelError(f"'{name}' is not a dtype", "use float32, bfloat16 or float16")
+        raise BaseModelError(f"'{name}' is not a dtype", "use float32, bfloat16, float16, or auto for the file's own")
     return found
 
 
+def _dtype_of(info: BaseInfo) -> torch.dtype:
+    """The dtype that most of the file's weights have."""
+    import torch
+
+    return {"BF16": torch.bfloat16, "F16": torch.float16}.get(info.dtype, torch.float32)
+
+
 def _default_dtype(info: BaseInfo, device: torch.device) -> torch.dtype:
+    """One that the base's deltas can be laid over: its own, or float32."""
     import torch
 
     from toolkit.environment import memory_bytes
 
-    if device.type != "cpu":
-        return torch.bfloat16
-    memory = memory_bytes()
+    memory = memory_bytes() if device.type == "cpu" else None
     if memory is not None and 4 * info.n_weights <= FLOAT32_SHARE * memory:
         return torch.float32
-    return {"BF16": torch.bfloat16, "F16": torch.float16}.get(info.dtype, torch.float32)
+    return _dtype_of(info)

@@ -158,11 +158,11 @@ def _read(recipe: str | None) -> Recipe | None:
 
 
 def _base_alone(base: str, revision: str | None, report: Any) -> Evidence:
-    from toolkit.pretrained import load_base, resolve_base
+    from toolkit.pretrained import load_to_rank, resolve_base
     from toolkit.selection import Evidence
 
     folder = resolve_base(base, revision)
-    return Evidence(folder, lambda: load_base(folder), report=report)
+    return Evidence(folder, lambda: load_to_rank(folder), report=report)
 
 
 def _with_text(
