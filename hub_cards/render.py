@@ -123,7 +123,7 @@ def context(facts: CardFacts, figures: Collection[str], files: Collection[str]) 
         "sample_text": sample_text,
         "sample_direction": sample_direction,
         "merged_name": merged_name,
-        "lm_eval_model": f"pretrained={merged_name}",
+        "lm_eval_model": f"pretrained={merged_name},softmax_dtype=float32",
         "lm_eval_tasks": ",".join(dict.fromkeys(row.task for row in facts.scores)),
         "selection_text": _selection_text(facts),
         "tasks": list({row.task: row for row in facts.scores}.values()),

@@ -7,18 +7,26 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from evaluated_run import change_test_set, make_run, write_pairs
+from lm_eval.api.instance import Instance
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from toolkit import pretrained
 from toolkit.decoding import answer_greedily
 from toolkit.errors import EvaluationError, WrongBaseError
 from toolkit.evaluation import EvaluationStep, evaluate
-from toolkit.evaluation.lm import EvaluationLM, _StopEachSentence, default_batch_size, tokens_that_may_end
+from toolkit.evaluation.lm import (
+    EvaluationLM,
+    _StopEachSentence,
+    batch_size_for_text,
+    default_batch_size,
+    tokens_that_may_end,
+)
 from toolkit.prompts import LINES, Example
 from toolkit.records import EvaluationRecord
 from toolkit.run_folder import RunFolder
@@ -341,6 +349,32 @@ def test_batches_fit_the_memory_that_models_of_this_size_are_run_in() -> None:
     assert default_batch_size(seven, torch.bfloat16, torch.device("cuda")) == 16
     assert default_batch_size(seven, torch.float32, torch.device("cpu")) == 2
     assert default_batch_size(small, torch.float32, torch.device("cpu")) == 128
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bytes_per_logit"),
+    [(torch.float32, 4 + 4), (torch.bfloat16, 2 + 4 + 4), (torch.float16, 2 + 4 + 4)],
+    ids=str,
+)
+def test_batches_of_likelihoods_count_what_they_are_computed_from(dtype: torch.dtype, bytes_per_logit: int) -> None:
+    config, tokens = SimpleNamespace(vocab_size=32_000), 1000
+    size = batch_size_for_text(config, dtype, torch.device("cuda"), tokens)
+    assert size == 4 * 2**30 // (tokens * 32_000 * bytes_per_logit)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_likelihoods_are_float32_of_whatever_the_model_says(tiny_base: Path, dtype: torch.dtype) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=dtype)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    lm = EvaluationLM(model, tokenizer, 1)
+    prompt, text = "the sun is near", " the moon is near the river is near the stone is near the bird"
+    document: dict[str, str] = {}
+    ((found, _),) = lm.loglikelihood([Instance("loglikelihood", document, (prompt, text), 0)], disable_tqdm=True)
+    ids, start = (torch.tensor(prompt_ids(tokenizer, each)) for each in (prompt + text, prompt))
+    with torch.inference_mode():
+        logits = model(input_ids=ids[None, :-1]).logits[0, len(start) - 1 :]
+    wanted = logits.float().log_softmax(-1).gather(-1, ids[len(start) :, None]).sum()
+    assert found == pytest.approx(float(wanted), rel=1e-6)
 
 
 def test_only_tokens_that_can_complete_a_stop_are_looked_at(tiny_base: Path) -> None:

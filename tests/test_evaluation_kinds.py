@@ -141,10 +141,11 @@ def test_lm_eval_alone_gets_the_same_numbers_on_every_kind(
     names = {"accuracy": ["acc,none", "is_accepted,none"], "macro-F1": ["f1,none"]}
     names |= {"bits per byte": ["bits_per_byte,none"], "word perplexity": ["word_perplexity,none"]}
     for record in records:
-        arguments = f"pretrained={tiny_base if record.model == 'base' else tmp_path / 'merged'},dtype=float32"
-        if record.kind == "perplexity":  # as the command in the task's file says
-            assert "dtype=DTYPE,add_bos_token=False" in (run.tasks / f"{record.task}.yaml").read_text(encoding="utf-8")
-            arguments += ",add_bos_token=False"
+        command = (run.tasks / f"{record.task}.yaml").read_text(encoding="utf-8").split("\n")[1]
+        arguments = command.split("--model_args ")[1].split()[0]
+        assert ("softmax_dtype=float32" in arguments) == (record.kind != "words")
+        model = tiny_base if record.model == "base" else tmp_path / "merged"
+        arguments = arguments.replace("MERGED", str(model)).replace("DTYPE", record.decoding["dtype"])
         results = simple_evaluate(
             model="hf",
             model_args=arguments,

@@ -8,6 +8,9 @@ from typing import Any, ClassVar, TypeAlias
 # A row has `prompt`, exactly as the model sees it, and what its way of asking names. An answer is what the model adds
 # to a row; row and answer together are a sample.
 
+SOFTMAX_DTYPE = "float32"
+"""Of likelihoods, whatever the model's own dtype: between 256 and 258 nats bfloat16 has no number."""
+
 
 @dataclass(frozen=True)
 class Write:
@@ -36,7 +39,7 @@ class Write:
 class Choose:
     """The likeliest of `choices` after `prompt` is the answer: `chosen`, its index; `gold` is the right one's."""
 
-    model_args: ClassVar[str] = ""
+    model_args: ClassVar[str] = f",softmax_dtype={SOFTMAX_DTYPE}"
 
     @property
     def config(self) -> dict[str, Any]:
@@ -56,7 +59,8 @@ class Choose:
 class Read:
     """How likely the model finds `text`, in windows of its whole context; the answer is `loglikelihood`, in nats."""
 
-    model_args: ClassVar[str] = ",add_bos_token=False"  # lm-eval puts one in front of each window by itself
+    # lm-eval puts a beginning-of-sequence token in front of each window by itself.
+    model_args: ClassVar[str] = f",add_bos_token=False,softmax_dtype={SOFTMAX_DTYPE}"
 
     @property
     def config(self) -> dict[str, Any]:
@@ -71,7 +75,7 @@ class Read:
 class Expect:
     """How likely the model finds `text` right after `prompt`; the answer is `loglikelihood`, in nats."""
 
-    model_args: ClassVar[str] = ""
+    model_args: ClassVar[str] = f",softmax_dtype={SOFTMAX_DTYPE}"
 
     @property
     def config(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from transformers.utils import logging as transformers_logging
 
 from toolkit.decoding import REPLACEMENT
+from toolkit.evaluation.asking import SOFTMAX_DTYPE
 from toolkit.tokens import batch_prompt_ids, plain_ids, prompt_ids
 
 TYPICAL_TOKENS = 512  # of a prompt with its answer, when memory is planned
@@ -34,7 +35,7 @@ class EvaluationLM(HFLM):
     _reads_bare_text = False  # while text is read in windows, each of which lm-eval begins with its own token
 
     def __init__(self, model: Any, tokenizer: Any, batch_size: int) -> None:
-        super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+        super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, softmax_dtype=SOFTMAX_DTYPE)
         self._endings: dict[tuple[str, ...], torch.Tensor] = {}  # by stop sequences
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
@@ -175,8 +176,9 @@ def default_batch_size(config: Any, dtype: torch.dtype, device: torch.device) ->
 
 
 def batch_size_for_text(config: Any, dtype: torch.dtype, device: torch.device, tokens: int) -> int:
-    """Texts of so many tokens per batch whose logits, twice over, stay within `CACHE_BYTES`."""
-    text_bytes = 2 * tokens * config.vocab_size * max(dtype.itemsize, 4)
+    """Texts of so many tokens per batch whose logits and likelihoods together stay within `CACHE_BYTES`."""
+    in_float32 = 4 if dtype.itemsize == 4 else 2 * 4  # the likelihoods, and the logits once more unless they are that
+    text_bytes = tokens * config.vocab_size * (dtype.itemsize + in_float32)
     return max(1, min(128, CACHE_BYTES.get(device.type, CACHE_BYTES["cpu"]) // text_bytes))
 
 
