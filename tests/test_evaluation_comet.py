@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from comet_environments import FAKE, fake_checkpoint, fake_environment
 from evaluated_run import change_test_set, make_run
 
+from toolkit import pretrained
 from toolkit.errors import EvaluationError
-from toolkit.evaluation import comparison_table, evaluate
+from toolkit.evaluation import comparison_table, evaluate, runner
 from toolkit.evaluation.evaluated import _caution
 from toolkit.evaluation.table import cells
 from toolkit.records import EvaluationRecord
@@ -64,6 +66,32 @@ def test_comet_judges_every_sentence_and_its_values_are_kept(run: RunFolder, mod
         assert [each.metric for each in record.scores] == ["chrF++", "BLEU", "COMET"]
     assert sum(number for _, number in told) == 24
     assert (Path(model) / "checkpoints" / "loads").read_text() == "once\n"
+
+
+def test_comet_begins_once_the_model_has_left_the_card(
+    run: RunFolder, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    loaded: list[weakref.ref[Any]] = []
+    emptied: list[bool] = []  # whether the model was gone by then
+    judged: list[list[bool]] = []
+    load, judge = pretrained.load_base, runner.judge_by_comet
+
+    def loads(*args: Any, **words: Any) -> Any:
+        found = load(*args, **words)
+        loaded.append(weakref.ref(found[0]))
+        return found
+
+    def judges(*args: Any) -> None:
+        judged.append([*emptied])
+        judge(*args)
+
+    monkeypatch.setattr(pretrained, "load_base", loads)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(loaded[0]() is None))
+    monkeypatch.setattr(runner, "judge_by_comet", judges)
+    evaluate(run, comet=model)
+    assert judged == [[True]]
 
 
 def test_what_comet_has_judged_stays_and_is_not_judged_again(run: RunFolder, model: str, tmp_path: Path) -> None:

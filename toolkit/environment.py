@@ -9,9 +9,12 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.records import Hardware
+
+if TYPE_CHECKING:
+    import torch
 
 REPORTED = (
     "torch",
@@ -100,7 +103,7 @@ def free_memory_bytes() -> int | None:
     import torch
 
     if torch.cuda.is_available():
-        return int(torch.cuda.mem_get_info()[0])
+        return free_card_bytes()
     import psutil
 
     free = int(psutil.virtual_memory().available)
@@ -110,6 +113,18 @@ def free_memory_bytes() -> int | None:
         return free if limit == "max" else min(free, int(limit) - int(used))
     except (OSError, ValueError):
         return free
+
+
+def free_card_bytes(device: int | torch.device | None = None) -> int:
+    """Memory of a GPU that this process could take now: what the driver has left, and what torch holds unused.
+
+    Args:
+        device: default the current one.
+    """
+    import torch
+
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + unused
 
 
 def examine() -> Examination:

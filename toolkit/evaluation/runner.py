@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -129,6 +130,7 @@ def evaluate(
     everything = list(zip(evaluations, planned, strict=True))
     records = _score_all(everything)
     if comet is not None:
+        models.let_go()  # COMET is a process of its own, for which the card must be free
         judge_by_comet(everything, comet, report_judging)
         records = _score_all(everything)
     return records
@@ -217,6 +219,16 @@ class _Models:
             model, tokenizer = load_base(folder)
             self._loaded = model, tokenizer, LanguageSwitcher(model, folder)
         return self._loaded
+
+    def let_go(self) -> None:
+        """Free the base, and the memory of the card that torch keeps for more of the same."""
+        if self._loaded is None:
+            return
+        import torch
+
+        self._loaded = None
+        gc.collect()  # models are held by cycles
+        torch.cuda.empty_cache()
 
 
 class _Progress:

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from toolkit.environment import memory_bytes
+from toolkit.environment import free_card_bytes, memory_bytes
 from toolkit.errors import BaseModelError, SelectionError
 from toolkit.selection.evidence import Evidence, Progress, Ranking
 from toolkit.selection.layout import ModelLayout
@@ -144,6 +144,6 @@ def _draw(tokenizer: Any, evidence: Evidence, wanted: int, seed: int) -> tuple[l
 def _free_bytes(model: Any) -> float:
     """Memory that is left where the model lies; unbounded where the system does not tell."""
     if model.device.type == "cuda":
-        return torch.cuda.mem_get_info(model.device)[0]
+        return free_card_bytes(model.device)
     memory = memory_bytes()
     return math.inf if memory is None else max(0, memory - model.get_memory_footprint())
