@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -69,6 +69,8 @@ def spaces(monkeypatch: pytest.MonkeyPatch) -> FakeSpaces:
     # What the real one lets `cuda` mean before a card is there has no stand-in: the model stays where it is.
     monkeypatch.setattr(Translator, "move", lambda self, place: fake.calls.append(f"move to {place}"))
     monkeypatch.setattr(Translator, "allow_forks", lambda self: fake.calls.append("allow forks"))
+    # The real one knows the memory of the cards that it lends, and says it before one is there.
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda place: SimpleNamespace(total_memory=70 * 2**30))
     return fake
 
 
@@ -80,6 +82,23 @@ def lent(spaces: FakeSpaces, tiny_base: Path, tiny_deltas: dict[str, Path]) -> C
     assert spaces.calls == ["move to cuda", "allow forks"]
     spaces.calls.clear()
     return opened
+
+
+@pytest.mark.parametrize(("card_bytes", "resident"), [(70 * 2**30, True), (2**16, False)])
+def test_what_is_packed_for_a_card_is_measured_by_the_card_and_not_by_the_machine(
+    card_bytes: int,
+    resident: bool,
+    spaces: FakeSpaces,
+    tiny_base: Path,
+    tiny_deltas: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda place: SimpleNamespace(total_memory=card_bytes))
+    monkeypatch.setattr("toolkit.translator.memory_bytes", lambda: 0 if resident else 70 * 2**30)
+    settings = Settings(base=str(tiny_base), deltas=(str(tiny_deltas["jav"]),))
+    translator = open_catalogue(settings, Device("zerogpu", spaces.GPU)).translator
+    assert str(translator.model.dtype) == "torch.bfloat16"  # the file's, where a processor takes float32
+    assert translator._switcher._languages["jav"].resident == resident
 
 
 def visit(catalogue: Catalogue, text: str, **options: Any) -> list[visits.View]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -356,6 +357,7 @@ def test_where_cards_are_lent_the_model_is_there_before_the_page(
 
     monkeypatch.setattr(Translator, "move", lambda *_: None)
     monkeypatch.setattr(Translator, "allow_forks", lambda _: None)
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda place: SimpleNamespace(total_memory=70 * 2**30))
     settings = Settings(base=str(tiny_base), deltas=(str(tiny_deltas["jav"]),))
     _, catalogue = app.make_page(settings, Device("zerogpu", lambda duration: lambda function: function))
     assert catalogue.state == "ready"

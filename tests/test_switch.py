@@ -6,6 +6,7 @@ import shutil
 import threading
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -232,6 +233,33 @@ def test_a_delta_damaged_later_leaves_the_model_on_the_base(plain: Path, tmp_pat
         switcher.activate("jav")
     assert switcher.active is None
     assert bits(model) == before
+
+
+class OnACard(torch.Tensor):
+    """Lies on the CPU and says that it lies on a card."""
+
+    device = property(lambda self: torch.device("cuda", 0))  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("live", ["auto", "float32"])
+def test_once_moved_the_files_of_the_base_may_go(
+    live: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolkit.delta import LanguageSwitcher
+
+    folder = tmp_path / "base"
+    shutil.copytree(made / "base", folder)
+    model = load(folder, live)
+    switcher = LanguageSwitcher(model, folder)
+    switcher.add("jav", made / "jav.safetensors")
+    with monkeypatch.context() as moving:
+        moving.setattr(torch.Tensor, "to", lambda self, *_: self.clone().as_subclass(OnACard))
+        switcher.move("cuda")
+    shutil.rmtree(folder)  # as ZeroGPU does with the weights of its cache, once it has packed them
+    for name in ("Stream", "stream", "current_stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: MagicMock())
+    with switcher.use("jav"):
+        assert bits(model) == bits(load(made / "jav", live))
 
 
 def test_an_unknown_or_repeated_name_is_refused(plain: Path) -> None:

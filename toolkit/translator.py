@@ -47,16 +47,25 @@ class Translator:
     """One base model in memory, and the deltas that can be switched on over it. Threads may share one."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, switcher: LanguageSwitcher, *, base_id: str, known: Iterable[str] = ()
+        self,
+        model: Any,
+        tokenizer: Any,
+        switcher: LanguageSwitcher,
+        *,
+        base_id: str,
+        known: Iterable[str] = (),
+        bound_for: str | torch.device | None = None,
     ) -> None:
         """
         Args:
             switcher: over the same model.
             base_id: what the base is called.
             known: ISO 639-3 codes of the languages that the base knows.
+            bound_for: the device that `move` will take the model to, whose memory decides which deltas stay decoded.
         """
         self.model, self.tokenizer, self.base_id = model, tokenizer, base_id
         self._switcher, self._known = switcher, tuple(known)
+        self._bound_for = bound_for
         self._changing = threading.Lock()
         self._adaptations: dict[str, Adaptation] = {}
         self._routes: dict[Direction, tuple[str, ...]] = routes({}, self._known)
@@ -72,6 +81,7 @@ class Translator:
         revision: str | None = None,
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
+        bound_for: str | torch.device | None = None,
         **download: Unpack[Download],
     ) -> Translator:
         """A translator over the base that the deltas were made for, or over `base`.
@@ -83,6 +93,8 @@ class Translator:
             revision: commit of a single delta on the Hub.
             device: see `toolkit.pretrained.load_base`.
             dtype: see `toolkit.pretrained.load_base`.
+            bound_for: a card that `move` will take the model to, where it is loaded on the CPU first; the default of
+                `dtype` is that of the file then, and the card's memory decides which deltas stay decoded.
             download: `token`, `cache_dir`, `force_download` and `local_files_only`, as in `toolkit.from_pretrained`.
 
         Raises:
@@ -98,9 +110,12 @@ class Translator:
             folder, base_id = base_of(runs[0], **download), runs[0].read_config().base.id
         else:
             folder, base_id = resolve_base(POCKET), base_name(None)
+        if dtype is None and bound_for is not None:
+            dtype = "auto"
         model, tokenizer = load_base(folder, device=device, dtype=dtype)
         switcher = LanguageSwitcher(model, folder)
-        translator = cls(model, tokenizer, switcher, base_id=base_id, known=known_languages(base_id))
+        known = known_languages(base_id)
+        translator = cls(model, tokenizer, switcher, base_id=base_id, known=known, bound_for=bound_for)
         for run in runs:
             translator.add(run.root)
         return translator
@@ -323,10 +338,10 @@ class Translator:
         return first.template if first else (LINES if self.base_id == POCKET else ALPACA)
 
     def _has_room(self, config: DeltaConfig) -> bool:
-        """Whether this delta's weights may stay decoded in memory beside those of the others."""
+        """Whether this delta's weights may stay decoded beside those of the others, where the model is or will be."""
         import torch
 
-        device = self.model.device
+        device = torch.device(self._bound_for or self.model.device)
         total = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else memory_bytes()
         configs = [config, *(adaptation.config for adaptation in self._adaptations.values())]
         wanted = sum(one.selection.trained_weights for one in configs) * self.model.dtype.itemsize

@@ -91,24 +91,28 @@ class Catalogue:
 
     def _open(self) -> Translator:
         # A card that is lent has no memory of its own before: all is loaded and checked on the processors.
-        place = "cpu" if self.device.kind == "zerogpu" else None
+        place, bound_for = ("cpu", "cuda") if self.device.kind == "zerogpu" else (None, None)
         translator: Translator | None = None
         settings, refused = self.settings, dict[Offer, Exception]()
         for offer in [] if settings.base else self._arrivals.named():  # the first that can be used names the base
             try:
-                translator = Translator.from_pretrained(offer.place, revision=offer.revision, device=place)
+                translator = Translator.from_pretrained(
+                    offer.place, revision=offer.revision, device=place, bound_for=bound_for
+                )
                 self._arrivals.adopt(offer, next(iter(translator.adaptations.values())))
                 break
             except Exception as error:
                 refused[offer] = error
         if translator is None:
             revision = settings.base_revision
-            translator = Translator.from_pretrained((), settings.base, base_revision=revision, device=place)
+            translator = Translator.from_pretrained(
+                (), settings.base, base_revision=revision, device=place, bound_for=bound_for
+            )
         for offer, error in refused.items():
             self._arrivals.refuse(offer, error)
         self._look(translator)
-        if self.device.kind == "zerogpu":
-            translator.move("cuda")
+        if bound_for is not None:
+            translator.move(bound_for)
             translator.allow_forks()
         log.info("%s runs on %s", translator.base_id, translator.model.device.type)
         return translator

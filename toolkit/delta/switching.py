@@ -47,7 +47,7 @@ class LanguageSwitcher:
     Args:
         model: loaded by transformers, unmodified.
         base: the folder of the base; where the model is on a GPU, its weights are read from there rather than from the
-            card. Not needed.
+            card, until `move`. Not needed.
         threads: threads that decode.
 
     Raises:
@@ -120,9 +120,11 @@ class LanguageSwitcher:
         """Take the base and all decoded languages to another device, where the model goes on as the base.
 
         A model that computes on a device which only lends itself out (ZeroGPU) is loaded and checked on the CPU first.
+        The files of the base are not read from then on: ZeroGPU deletes those that it has packed.
         """
         with self._lock:
             self.deactivate()
+            self._source = None
             self._working, self._working_holds = {}, None
             for parameter, names in self._tied:
                 moved = self._home[names[0]].to(device)
