@@ -1,4 +1,4 @@
-"""Training in bfloat16 and switching languages on a graphics card: same contracts as on the CPU."""
+"""Training in bfloat16 and switching languages on a graphics card: same contracts as on the CPU, for every base."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def _card() -> None:
     assert torch.cuda.is_available(), "tests/gpu needs an NVIDIA card"
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_base(tmp_path_factory.mktemp("gpu") / "base")
+@pytest.fixture(scope="module", params=["bfloat16", "float16", "float32"])  # as bases are published; Llama-2 in float16
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_base(tmp_path_factory.mktemp("gpu") / "base", dtype=request.param)
 
 
 def adapt(base: Path, folder: Path, **changes: Any) -> Path:
