@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -449,9 +450,9 @@ def test_unsloth_that_cannot_run_is_told_before_training(
     assert not (tmp_path / "run").exists()
 
 
-def test_unsloth_gets_the_same_base_and_selection(
-    corpus: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def unsloth(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What a stand-in for unsloth was asked for; like the real one, it makes the inputs need a gradient."""
     from types import SimpleNamespace
 
     from toolkit.training import backends
@@ -462,21 +463,74 @@ def test_unsloth_gets_the_same_base_and_selection(
         @staticmethod
         def from_pretrained(name: str, **options: Any) -> tuple[Any, Any]:
             asked.append({"name": name} | options)
-            return load_base(Path(name), dtype="float32")
+            model, tokenizer = load_base(Path(name), dtype="float32")
+            model.enable_input_require_grads()
+            return model, tokenizer
 
     monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastLanguageModel=FastLanguageModel))
-    for module in ("train", "record"):
-        monkeypatch.setattr(sys.modules[f"toolkit.training.{module}"], "backend_of", lambda recipe: "unsloth")
+    monkeypatch.setattr(sys.modules["toolkit.training.record"], "backend_of", lambda recipe: "unsloth")
     monkeypatch.setattr(backends, "backend_of", lambda recipe: "unsloth")
+    return asked
+
+
+def test_unsloth_gets_the_same_base_and_selection(
+    corpus: Path,
+    tiny_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unsloth: list[dict[str, Any]],
+) -> None:
     record = run(recipe(corpus, tiny_base), tmp_path / "unsloth")
     assert record.backend == "unsloth"
-    assert asked[0]["name"] == str(tiny_base)
-    assert asked[0]["full_finetuning"]
-    assert not asked[0]["load_in_4bit"]
+    [asked] = unsloth
+    assert asked["name"] == str(tiny_base)
+    assert asked["full_finetuning"]
+    for unwanted in ("load_in_4bit", "use_gradient_checkpointing", "offload_embedding"):
+        assert asked[unwanted] is False
+    assert asked["local_files_only"]
     monkeypatch.undo()
     run(recipe(corpus, tiny_base), tmp_path / "plain")
     plain, other = trained_of(tmp_path / "plain"), trained_of(tmp_path / "unsloth")
     assert all(torch.equal(plain[name], other[name]) for name in plain)
+
+
+@pytest.mark.parametrize(
+    ("backend", "installed", "gpu", "imported"),
+    [
+        ("unsloth", True, True, True),
+        ("auto", True, True, True),
+        ("auto", True, False, False),
+        ("auto", False, True, False),
+        ("transformers", True, True, False),
+    ],
+)
+def test_unsloth_is_imported_ahead_only_where_it_will_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, installed: bool, gpu: bool, imported: bool
+) -> None:
+    from toolkit import environment
+
+    (tmp_path / "unsloth.py").write_text("print('a greeting')\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(environment, "is_installed", lambda package: installed)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    environment.import_unsloth_first(backend)
+    assert (sys.modules.pop("unsloth", None) is not None) == imported
+
+
+def test_the_train_command_imports_unsloth_before_transformers(tmp_path: Path) -> None:
+    (tmp_path / "unsloth.py").write_text(
+        "import sys\nprint('a greeting')\nprint('transformers' in sys.modules, file=sys.stderr)\nraise SystemExit(7)\n",
+        encoding="utf-8",
+    )
+    code = (
+        "import sys, torch; sys.path.insert(0, sys.argv.pop(1)); torch.cuda.is_available = lambda: True; "
+        "from toolkit.cli import main; main()"
+    )
+    command = ["train", "--recipe", "pocket-jav", "--out", str(tmp_path / "run"), "--backend", "unsloth"]
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path), *command], capture_output=True, text=True)
+    assert done.returncode == 7
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == ["a greeting", "False"]
 
 
 # --- no work for frozen weights
@@ -503,6 +557,17 @@ def test_no_graph_is_built_below_the_lowest_layer_that_trains(
     assert calls[:4] == [(layer, layer >= lowest) for layer in range(4)]
     again = sorted(layer for layer, _ in calls[4:])  # what the backward pass runs once more
     assert again == (list(range(lowest, 4)) if checkpointing else [])
+
+
+@pytest.mark.usefixtures("unsloth")
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("select", ["rear:1", "middle:2"])
+def test_no_graph_is_built_there_with_unsloth_either(
+    corpus: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: str, checkpointing: bool
+) -> None:
+    test_no_graph_is_built_below_the_lowest_layer_that_trains(
+        corpus, tiny_base, tmp_path, monkeypatch, select, checkpointing
+    )
 
 
 def test_frozen_linear_layers_keep_no_inputs_for_the_backward_pass(tiny_base: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -74,6 +76,20 @@ def is_installed(module: str) -> bool:
         return find_spec(module) is not None
     except ValueError:  # something stands in `sys.modules` under this name, but not as a module
         return False
+
+
+def import_unsloth_first(backend: str) -> None:
+    """Import unsloth where this backend means it here; what it replaces in transformers, it replaces on being imported.
+
+    It can do that only in part, and warns, once transformers is imported; so this comes before.
+    """
+    if backend == "transformers" or not is_installed("unsloth") or "unsloth" in sys.modules:
+        return
+    import torch
+
+    if torch.cuda.is_available():  # without, it refuses to be imported
+        with redirect_stdout(sys.stderr):  # it greets
+            import unsloth  # noqa: F401
 
 
 def hardware() -> Hardware:

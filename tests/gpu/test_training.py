@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,8 @@ from training_runs import recipe, write_corpus
 
 from toolkit.adaptation import prepare, train_delta
 from toolkit.delta import verify
+from toolkit.recipe import write_recipe
+from toolkit.run_folder import RunFolder
 
 
 @pytest.fixture(autouse=True)
@@ -50,18 +53,24 @@ def test_every_way_to_train_gives_a_delta_that_verifies(tmp_path: Path, changes:
 
 
 def test_unsloth_trains_the_same_selection(tmp_path: Path) -> None:
+    """In a process each: from its import on, unsloth stands in transformers' Trainer for whatever trains after it."""
     assert find_spec("unsloth"), "this test needs unsloth: pip install 'cogsym-toolkit[unsloth]'"
     base = make_tiny_base(tmp_path / "base", width=64, inner=128)
     (tmp_path / "data").mkdir()
     corpus = write_corpus(tmp_path / "data")
-    deltas = {}
+    names = {}
     for backend in ("unsloth", "transformers"):
-        plan = prepare(recipe(corpus, base, select="cogsym:2", max_steps=10, backend=backend), tmp_path / backend)
-        training, deltas[backend] = train_delta(plan)
+        run = RunFolder(tmp_path / backend)
+        write_recipe(
+            recipe(corpus, base, select="cogsym:2", max_steps=10), tmp_path / "recipe.yaml", opening="cogsym train"
+        )
+        command = ["train", "--recipe", str(tmp_path / "recipe.yaml"), "--out", str(run.root), "--backend", backend]
+        subprocess.run([sys.executable, "-m", "toolkit", *command], check=True)
+        training = run.read_training()
         assert training.backend == backend
         assert training.final_loss < training.first_loss
-        assert verify(plan.run.delta, base, full=True)
-    names = {backend: {tensor.name for tensor in delta.tensors} for backend, delta in deltas.items()}
+        assert verify(run.delta, base, full=True)
+        names[backend] = {tensor.name for tensor in run.read_delta_info().tensors}
     assert names["unsloth"] == names["transformers"]
 
 

@@ -60,9 +60,9 @@ def train(
 
     Example: cogsym train --recipe llama-2-7b-jav --out runs/jav
     """
-    quiet_libraries()
     let_one_speak()
     from toolkit.adaptation import prepare, reopen, train_delta
+    from toolkit.environment import import_unsloth_first
 
     if resume is not None:
         chosen, folder = reopen(resume), resume
@@ -71,11 +71,15 @@ def train(
         instead |= {"frozen": frozen, "backend": backend, "report_to": report_to or None}
         chosen = read_chosen_recipe(recipe, instead)
         if on is not None:
+            quiet_libraries()
             _train_on(on, chosen, target, flavor=flavor, timeout=timeout, private=private, dry_run=dry_run)
             return
         if to is None and not dry_run:
             raise RecipeError("where should the run go?", "add --out FOLDER")
         folder = to or Path()
+    if not dry_run:
+        import_unsloth_first(chosen.backend)
+    quiet_libraries()
     if dry_run:
         _show_dry_run(chosen, as_json)
         return

@@ -1,10 +1,12 @@
 """Which library loads the model to train: transformers, or unsloth with its faster kernels for NVIDIA cards.
 
-Recipe, selection and delta are the same with either. The way through unsloth has not yet been run on a GPU.
+Recipe, selection and delta are the same with either. The way through unsloth has not yet been run on a GPU. Who trains
+with it from Python imports it before transformers, as `cogsym train` does; else it warns, and replaces less.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,8 +60,10 @@ def load_to_train(recipe: Recipe, selection: SelectionInfo, base: Path) -> tuple
 
 
 def _load_with_unsloth(recipe: Recipe, base: Path) -> tuple[Any, Any]:
-    from transformers import AutoTokenizer
-    from unsloth import FastLanguageModel
+    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")  # else each load downloads a file to be counted
+    from unsloth import FastLanguageModel  # before transformers, where that is not imported yet: see `environment`
+
+    from transformers import AutoTokenizer  # isort: skip
 
     model, _ = FastLanguageModel.from_pretrained(
         str(base),
@@ -67,7 +71,11 @@ def _load_with_unsloth(recipe: Recipe, base: Path) -> tuple[Any, Any]:
         dtype=frozen_dtype(recipe),
         load_in_4bit=False,  # which layers are in 4 bits is decided by the selection
         full_finetuning=True,
-        use_gradient_checkpointing="unsloth" if recipe.gradient_checkpointing else False,
+        use_gradient_checkpointing=False,  # `checkpoint_activations` does it, from the lowest layer that trains on
+        offload_embedding=False,  # they may train, and with little memory unsloth would move them to the host
+        local_files_only=True,
     )
+    # Unsloth makes the embeddings' output need a gradient even so; then every frozen layer would be differentiated.
+    model.disable_input_require_grads()
     # Unsloth may add tokens to the tokenizer; a prompt must be tokenized the same everywhere.
     return model, AutoTokenizer.from_pretrained(base, local_files_only=True)

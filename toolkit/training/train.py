@@ -17,7 +17,7 @@ from toolkit.run_folder import RunFolder
 from toolkit.selection import read_layout
 from toolkit.training.activations import checkpoint_activations
 from toolkit.training.arguments import steps_of, training_arguments
-from toolkit.training.backends import backend_of, load_to_train
+from toolkit.training.backends import load_to_train
 from toolkit.training.batches import ExampleDataset, pad
 from toolkit.training.curve import draw_loss_curve
 from toolkit.training.distributed import ShardedParameters, leads
@@ -80,7 +80,7 @@ def train(
     model, tokenizer = load_to_train(recipe, selection, base)
     trained = make_trainable(model, recipe, selection)
     n_trained, sharded = count_trained(trained), ShardedParameters(model, trained)
-    if recipe.gradient_checkpointing and backend_of(recipe) == "transformers":
+    if recipe.gradient_checkpointing:
         checkpoint_activations(model)
     dataset = ExampleDataset(tokenizer, mixture.examples, recipe.max_tokens)
     held_out = ExampleDataset(tokenizer, mixture.held_out, recipe.max_tokens) if mixture.held_out else None
