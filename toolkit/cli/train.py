@@ -50,7 +50,7 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Train even if it looks too large for this machine.")] = False,
     on: Annotated[str | None, typer.Option(help="jobs: train on a machine rented from the Hub; see --target.")] = None,
     target: Annotated[str | None, typer.Option(help="With --on jobs: where to publish, org/name; org pays.")] = None,
-    flavor: Annotated[str, typer.Option(help="With --on jobs: the Hub's name for a kind of machine.")] = "l4x1",
+    flavor: Annotated[str, typer.Option(help="With --on jobs: the Hub's name for a kind of machine.")] = "l40sx1",
     timeout: Annotated[str, typer.Option(help="With --on jobs: end it after this, e.g. 90m or 8h.")] = "8h",
     private: Annotated[bool, typer.Option("--private", help="With --on jobs: publish privately.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would train; write nothing.")] = False,
@@ -72,7 +72,7 @@ def train(
         chosen = read_chosen_recipe(recipe, instead)
         if on is not None:
             quiet_libraries()
-            _train_on(on, chosen, target, flavor=flavor, timeout=timeout, private=private, dry_run=dry_run)
+            _train_on(on, chosen, target, flavor=flavor, timeout=timeout, private=private, dry_run=dry_run, force=force)
             return
         if to is None and not dry_run:
             raise RecipeError("where should the run go?", "add --out FOLDER")
@@ -98,6 +98,7 @@ def train(
 
 def _train_on(place: str, recipe: Recipe, target: str | None, *, dry_run: bool, **options: Any) -> None:
     """Start a job on the Hub, or show what would be sent."""
+    from toolkit.cli.plan import print_requirements
     from toolkit.hub import plan_job, start_job
 
     if place != "jobs":
@@ -105,8 +106,27 @@ def _train_on(place: str, recipe: Recipe, target: str | None, *, dry_run: bool, 
     if target is None:
         raise RecipeError("where should the job publish what it trained?", "add --target org/name")
     plan = plan_job(recipe, target, **options)
+    if plan.needs is not None:
+        print_requirements(plan.needs)
+    else:
+        err.print(f"whether it fits on {plan.flavor} is not known here", style="yellow")
     out.print(f"a job of {plan.namespace} on {plan.flavor}, ended after {plan.timeout} at the latest")
-    out.print(f"installs {', '.join(plan.dependencies)}, and gets your Hub token as a secret", markup=False)
+    keys = "".join(f" and {name}" for name in plan.secrets[1:])
+    secrets = f"gets your Hub token{keys} as a secret" + "s" * bool(keys)
+    toolkit, *others = plan.dependencies
+    installed = ", ".join([f"{toolkit} ({plan.package.where})", *others])
+    out.print(f"installs {installed}", markup=False, soft_wrap=True)
+    out.print(f"{secrets}, to read the base and to publish", markup=False)
+    out.print(
+        f"copies the run folder to the bucket {plan.kept} until it is published: of a job that ends before, the same "
+        f"command goes on from the last checkpoint (every {recipe.checkpoint_steps} steps)",
+        markup=False,
+        soft_wrap=True,
+    )
+    if plan.may_be_cut_short:
+        err.print(f"training alone may take longer than {plan.timeout}: give it more with --timeout", style="yellow")
+    if plan.package.source is not None:
+        out.print("sends the toolkit's source")
     for path in plan.files:
         out.print(f"sends {path.name} ({decimal(path.stat().st_size)})", markup=False)
     for command in plan.commands:

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from huggingface_hub.constants import HF_JOBS_ARTIFACTS_BUCKET_NAME
 from huggingface_hub.utils import get_token
 
-from toolkit import __version__
-from toolkit.errors import HubError, RecipeError
+from toolkit.errors import HubError, RecipeError, TrainingError
 from toolkit.hub import job_script
 from toolkit.hub.client import hub_client
 from toolkit.hub.failures import LOG_IN, hub_errors
+from toolkit.hub.flavors import FLAVORS, smallest_with
+from toolkit.hub.shipping import ARCHIVE, Package, installed_package, pack_source
 from toolkit.hub.target import parse_target
 from toolkit.recipe import Recipe, local_files, portable, write_recipe
 
-DEFAULT_FLAVOR = "l4x1"  # 24 GB of GPU memory
+if TYPE_CHECKING:
+    from toolkit.training import Requirements
+
+DEFAULT_FLAVOR = "l40sx1"  # the cheapest on which the recipes for Llama-2-7B fit; cards of 24 GB are too small for them
 DEFAULT_TIMEOUT = "8h"
 RECIPE_NAME = "recipe.yaml"
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# What unsloth is known to allow; a test holds it to constraints/gpu.txt, which is not installed along.
+UNSLOTH_PINS = ("torch==2.13.0", "transformers==5.17.0", "unsloth==2026.10.7", "unsloth_zoo==2026.10.9", "trl<=1.15")
+WANDB_KEY = "WANDB_API_KEY"
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,11 @@ class JobPlan:
     private: bool
     flavor: str
     timeout: str
-    dependencies: tuple[str, ...]
+    package: Package  # the toolkit
+    dependencies: tuple[str, ...]  # the toolkit with its extras, and what else the recipe needs
+    needs: Requirements | None  # against the flavor's card and disk; None where it has no card, or is not known here
+    kept: str  # ORG/BUCKET/FOLDER for a copy of the run folder while the job runs
+    force: bool = False
 
     @property
     def namespace(self) -> str:
@@ -42,7 +59,20 @@ class JobPlan:
     @property
     def commands(self) -> tuple[str, ...]:
         """What the rented machine will do."""
-        return tuple(" ".join(step) for step in job_script.steps(RECIPE_NAME, self.target, self.private))
+        steps = job_script.steps(RECIPE_NAME, self.target, self.private, force=self.force)
+        return tuple(" ".join(step) for step in steps)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Names of what the job must know and nobody may see."""
+        return ("HF_TOKEN", WANDB_KEY) if "wandb" in self.recipe.report_to else ("HF_TOKEN",)
+
+    @property
+    def may_be_cut_short(self) -> bool:
+        """Whether training alone may take longer than the job is given."""
+        if self.needs is None or self.needs.time is None or self.needs.time.whole is None:
+            return False
+        return self.needs.time.whole.most > duration_seconds(self.timeout)
 
 
 def plan_job(
@@ -52,37 +82,45 @@ def plan_job(
     private: bool = False,
     flavor: str = DEFAULT_FLAVOR,
     timeout: str = DEFAULT_TIMEOUT,
+    force: bool = False,
 ) -> JobPlan:
     """Everything that would be sent, checked; nothing leaves this machine.
 
     Args:
         recipe: with absolute paths, as `read_recipe` gives it.
         target: Hub repository `org/name` in which the trained run will be published; the organisation pays.
-        flavor: the Hub's name for a kind of machine, e.g. `l4x1` or `a100-large`.
+        flavor: the Hub's name for a kind of machine, e.g. `l40sx1` or `a100-large`.
         timeout: after which the job is ended: seconds, or a number with s, m, h or d.
+        force: plan it even where it looks too large for the flavor.
 
     Raises:
-        HubError: if the target is no Hub repository.
-        RecipeError: if a file is missing, two have the same name, or the base is a folder of this machine.
+        HubError: if the target is no Hub repository, or the timeout no duration.
+        RecipeError: if a file is missing, has a name that cannot be sent, or the base is a folder of this machine.
+        CorpusError: if the data cannot be used.
+        TrainingError: if it does not fit on the flavor's card or disk.
     """
     repo_id = parse_target(target).repo_id
     if repo_id is None:
         raise HubError(f"'{target}' is a folder, and a job can publish to the Hub alone", "write org/name")
+    duration_seconds(timeout)
     if Path(recipe.base).is_absolute():
         raise RecipeError(f"the base {recipe.base} is on this machine alone", "name a base on the Hub, or pocket")
+    if "wandb" in recipe.report_to and not os.environ.get(WANDB_KEY):
+        raise RecipeError(
+            "`report_to: [wandb]` needs a key on the rented machine, and there is none here to send along",
+            f"set {WANDB_KEY}, or leave wandb out: metrics.jsonl has the same numbers",
+        )
     files = local_files(recipe)
-    missing = [path for path in files if not path.is_file()]
-    if missing:
-        raise RecipeError(f"no file at {missing[0]}", "check the recipe's paths")
-    names = [path.name for path in files]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise RecipeError(f"two of the recipe's files are called {twice}", "rename one: they will lie in one folder")
-    parts = ["8bit"] if recipe.optimizer == "adamw_8bit" else []
-    parts += ["langid"] if any(test_set.kind == "consistency" for test_set in recipe.evaluation) else []
-    extra = f"[{','.join(parts)}]" if parts else ""
-    dependencies = (f"cogsym-toolkit{extra}=={__version__}",)
-    return JobPlan(recipe, files, repo_id, private, flavor, timeout, dependencies)
+    _check_files(files)
+    package = installed_package()
+    needs = _requirements(recipe, flavor)
+    if needs is not None and not force:
+        _refuse_what_does_not_fit(needs, flavor)
+    namespace, _, name = repo_id.partition("/")
+    kept = f"{namespace}/{HF_JOBS_ARTIFACTS_BUCKET_NAME}/cogsym/{name}-{_fingerprint(recipe, files)}"
+    return JobPlan(
+        recipe, files, repo_id, private, flavor, timeout, package, _dependencies(recipe, package), needs, kept, force
+    )
 
 
 def start_job(plan: JobPlan, *, endpoint: str | None = None) -> str:
@@ -96,20 +134,127 @@ def start_job(plan: JobPlan, *, endpoint: str | None = None) -> str:
     token = get_token()
     if token is None:
         raise HubError("cannot start a job: you are not logged in", LOG_IN)
+    secrets = {name: token if name == "HF_TOKEN" else os.environ[name] for name in plan.secrets}
     with tempfile.TemporaryDirectory(prefix="cogsym-job-") as folder:
         recipe = Path(folder) / RECIPE_NAME
         write_recipe(portable(plan.recipe), recipe, opening=plan.commands[0])
-        visibility = "private" if plan.private else "public"
+        files = list(plan.files)
+        if plan.package.source is not None:
+            files.append(pack_source(plan.package.source, Path(folder)))
+        # One argument each with its value: the client takes every argument that names a file here for that file.
+        options = [f"--target={plan.target}", f"--kept={plan.kept}"]
+        options += ["--private"] * plan.private + ["--force"] * plan.force
         with hub_errors("start a job", plan.target, writing=True), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the client calls its jobs experimental
             job = hub_client(endpoint).run_uv_job(
                 str(Path(job_script.__file__)),
                 # The client sends along every argument that is a file, and puts its new place there.
-                script_args=[str(recipe), plan.target, visibility, *map(str, plan.files)],
+                script_args=[str(recipe), *map(str, files), *options],
                 dependencies=list(plan.dependencies),
-                secrets={"HF_TOKEN": token},
+                secrets=secrets,
                 flavor=plan.flavor,
                 timeout=plan.timeout,
                 namespace=plan.namespace,
             )
     return str(job.url)
+
+
+def duration_seconds(written: str) -> float:
+    """Seconds of a duration as the Hub's client reads it: `90m`, `8h`, `1.5d`, or bare seconds.
+
+    Raises:
+        HubError: if it is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", written)
+    if found is None or not float(found[1]):
+        raise HubError(f"the timeout '{written}' is no duration", "write a number with s, m, h or d, e.g. 90m or 8h")
+    return float(found[1]) * SECONDS[found[2] or "s"]
+
+
+def _check_files(files: tuple[Path, ...]) -> None:
+    """Raise unless each file is there, with a name that it can keep in the one folder where all will lie."""
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise RecipeError(f"no file at {missing[0]}", "check the recipe's paths")
+    names = [path.name for path in files]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise RecipeError(f"two of the recipe's files are called {twice}", "rename one: they will lie in one folder")
+    taken = {RECIPE_NAME, Path(job_script.__file__).name, ARCHIVE}
+    for name in names:
+        if name in taken:
+            raise RecipeError(f"a job has a file called {name} itself, and so has the recipe", "rename the recipe's")
+        if " " in name:
+            raise RecipeError(f"the Hub would rename the file '{name}' on the way", "leave out the spaces in its name")
+
+
+def _dependencies(recipe: Recipe, package: Package) -> tuple[str, ...]:
+    """What the rented machine has to install for this recipe."""
+    unsloth = recipe.backend == "unsloth"
+    needed = {
+        "8bit": recipe.optimizer == "adamw_8bit" or recipe.frozen == "4bit",
+        "lora": recipe.method == "lora",
+        "unsloth": unsloth,
+        "langid": any(test_set.kind == "consistency" for test_set in recipe.evaluation),
+    }
+    extras = tuple(extra for extra, is_needed in needed.items() if is_needed)
+    return (package.with_extras(extras), *recipe.report_to, *(UNSLOTH_PINS if unsloth else ()))
+
+
+def _requirements(recipe: Recipe, flavor: str) -> Requirements | None:
+    """What the recipe needs against what this kind of machine has; None where nothing can be said.
+
+    Data that lies here is read, so that what is wrong with it is told before a machine is rented, and its rows count.
+    """
+    from toolkit.pretrained import resolve_config
+    from toolkit.selection import possible_selections, read_layout
+    from toolkit.training import mix, requirements
+
+    sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
+    if not any(getattr(source, "hub", None) for source in sources):
+        examples = len(mix(recipe).examples)
+        if recipe.max_steps is None:
+            recipe = recipe.model_copy(
+                update={"max_steps": max(1, round(recipe.epochs * examples / recipe.batch_size))}
+            )
+    rented = FLAVORS.get(flavor)
+    if rented is None or not rented.cards:
+        return None
+    config = resolve_config(recipe.base, recipe.base_revision)
+    layout = read_layout(config)
+    needs = requirements(
+        recipe,
+        config,
+        layout,
+        possible_selections(recipe, layout),
+        card_bytes=rented.card_bytes,
+        ranks=True,
+        measure=False,
+    )
+    return replace(needs, free_disk_bytes=rented.disk_bytes)
+
+
+def _refuse_what_does_not_fit(needs: Requirements, flavor: str) -> None:
+    """Raise where a rented machine would run out of memory or disk."""
+    if needs.fits and needs.fits_disk:
+        return
+    if needs.fits:
+        wanted, there = f"{needs.disk_bytes / 1e9:.1f} GB of disk", f"{needs.free_disk_bytes / 1e9:.0f} GB"
+    else:
+        wanted, there = f"{needs.needed_bytes / 1e9:.1f} GB of GPU memory", f"{(needs.free_bytes or 0) / 1e9:.1f} GB"
+    larger = smallest_with(needs.needed_bytes, needs.disk_bytes)
+    changes = [f"--flavor {larger}"] if larger else []
+    changes += needs.remedies
+    advice = "; or ".join(changes) or "train a smaller base"
+    raise TrainingError(
+        f"this needs about {wanted}, and {flavor} has {there} to use", f"{advice}. To try all the same: --force"
+    )
+
+
+def _fingerprint(recipe: Recipe, files: tuple[Path, ...]) -> str:
+    """Of the recipe and what is in its files, so that a job goes on with a run of the very same."""
+    digest = hashlib.sha256(portable(recipe).model_dump_json().encode())
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:12]
