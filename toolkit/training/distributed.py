@@ -52,25 +52,29 @@ def from_leader(make: Callable[[], T]) -> T:
     return cast(T, broadcast_object_list([make() if leads() else None])[0])
 
 
-def accumulation_steps(recipe: Recipe) -> int:
+def accumulation_steps(recipe: Recipe, among: int | None = None) -> int:
     """Forward passes of each process per optimiser step, so that `batch_size` counts the examples of all processes.
 
     Raises:
         RecipeError: if the batch cannot be shared out evenly.
     """
-    micro = micro_batch_size(recipe)
-    steps, rest = divmod(recipe.batch_size, micro * processes())
+    among = among or processes()
+    micro = micro_batch_size(recipe, among)
+    steps, rest = divmod(recipe.batch_size, micro * among)
     if rest or not steps:
         raise RecipeError(
-            f"batch_size {recipe.batch_size} is not a multiple of {processes()} processes with {micro} examples each",
-            f"set `batch_size` to a multiple of {processes()}, and `micro_batch_size` to what one process takes",
+            f"batch_size {recipe.batch_size} is not a multiple of {among} processes with {micro} examples each",
+            f"set `batch_size` to a multiple of {among}, and `micro_batch_size` to what one process takes",
         )
+    Args:
+        among: how many processes; default those that train here.
+
     return steps
 
 
-def micro_batch_size(recipe: Recipe) -> int:
+def micro_batch_size(recipe: Recipe, among: int | None = None) -> int:
     """Examples per forward pass of one process."""
-    return recipe.micro_batch_size or max(1, recipe.batch_size // processes())
+    return recipe.micro_batch_size or max(1, recipe.batch_size // (among or processes()))
 
 
 def check_sharding(recipe: Recipe, selection: SelectionInfo) -> None:
