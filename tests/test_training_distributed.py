@@ -6,17 +6,22 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from accelerate.state import AcceleratorState
 from conftest import make_tiny_base
 from safetensors.torch import load_file
 
 from toolkit.delta import merge
-from toolkit.recipe import make_recipe
+from toolkit.recipe import Recipe, make_recipe
 from toolkit.run_folder import RunFolder
+from toolkit.selection import read_layout, resolve_selection
+from toolkit.training.arguments import training_arguments
+from toolkit.training.distributed import idle_cards
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 FSDP = {
@@ -42,6 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "checkpoint_steps": 3, "select": "cogsym:2",
     }  # fmt: skip
     (folder / "recipe.yaml").write_text(yaml.safe_dump(fields), encoding="utf-8")
+    accumulating = yaml.safe_dump(fields | {"micro_batch_size": 2})  # two forward passes per step of each process
+    (folder / "accumulating.yaml").write_text(accumulating, encoding="utf-8")
     return folder
 
 
@@ -70,10 +77,12 @@ def alone(folder: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("name", "environment"), [("ddp", {}), ("fsdp", FSDP)])
+@pytest.mark.parametrize("recipe", ["recipe", "accumulating"])
 def test_two_processes_learn_what_one_learns(
-    folder: Path, alone: dict[str, torch.Tensor], name: str, environment: dict[str, str]
+    folder: Path, alone: dict[str, torch.Tensor], name: str, environment: dict[str, str], recipe: str
 ) -> None:
-    done = cogsym(folder, "train", "--recipe", "recipe.yaml", "--out", name, processes=2, **environment)
+    name = f"{name}-{recipe}"
+    done = cogsym(folder, "train", "--recipe", f"{recipe}.yaml", "--out", name, processes=2, **environment)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"trained 6 steps", done.stdout)) == 1, "one process speaks"
     base, together = load_file(folder / "base" / "model.safetensors"), trained(folder, name)
@@ -125,16 +134,64 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(folder: Path, monkeypatch:
     assert (micro_batch_size(whole), accumulation_steps(whole)) == (2, 1)
 
 
-@pytest.mark.parametrize("fields", [{"method": "lora"}, {"order": "front_then_rear"}, {"frozen": "4bit"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"method": "lora"},
+        {"order": "front_then_rear"},
+        {"frozen": "4bit"},
+        {"optimizer": "adamw_8bit"},
+        {"backend": "unsloth"},
+    ],
+)
 def test_what_cannot_be_sharded_is_refused_before_training(
     folder: Path, fields: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from toolkit.errors import RecipeError
-    from toolkit.selection import read_layout, resolve_selection
     from toolkit.training.distributed import check_sharding
 
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     recipe = make_recipe(yaml.safe_load((folder / "recipe.yaml").read_text()) | fields)
     selection = resolve_selection(recipe.select, read_layout(folder / "base"))
-    with pytest.raises(RecipeError, match=next(iter(fields.values()))):
+    [(field, value)] = fields.items()
+    with pytest.raises(RecipeError, match=f"`{field}: {value}` cannot be trained with sharded") as refused:
         check_sharding(recipe, selection)
+    assert f"use `{field}: " in str(refused.value.hint)
+
+
+@pytest.fixture
+def recipe(folder: Path) -> Recipe:
+    return make_recipe(yaml.safe_load((folder / "recipe.yaml").read_text()))
+
+
+@pytest.fixture
+def four_cards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine with four cards, as far as a process can see that has not used any of them."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_, **__: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda _: None)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_one_process_trains_on_one_of_several_cards(recipe: Recipe, tmp_path: Path, four_cards: None) -> None:
+    arguments = training_arguments(recipe, tmp_path, 80, measures_loss=False, name="run")
+    assert arguments.device.type == "cuda"
+    assert arguments.n_gpu == 1, "else Trainer takes DataParallel"
+    assert arguments.train_batch_size == 4
+    assert idle_cards() == 3
+
+
+def test_cards_that_stay_idle_are_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from toolkit.cli import main
+
+    monkeypatch.setattr("toolkit.training.distributed.idle_cards", lambda: 3)
+    monkeypatch.setattr("toolkit.training.needs.free_memory_bytes", lambda: 1)  # refused before it trains
+    command = ["train", "--recipe", str(folder / "recipe.yaml"), "--out", str(folder / "idle")]
+    with pytest.raises(SystemExit):
+        main(command)
+    assert "1 of 4 GPUs trains; `accelerate launch -m toolkit train ...` uses all 4" in capsys.readouterr().err

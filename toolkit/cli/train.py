@@ -87,6 +87,7 @@ def train(
         plan = prepare(chosen, folder, resume=resume is not None, report=report)
     if not as_json:
         print_plan(plan)
+        _print_idle_cards()
     _check_requirements(plan, force=force, quiet=as_json)
     training, delta = train_with_bar(plan, train_delta, resume=resume is not None)
     if as_json:
@@ -156,6 +157,17 @@ def print_plan(plan: Plan) -> None:
     """Print what is about to happen."""
     print_what_trains(plan.recipe, plan.selection, plan.base_info.id)
     print_sources(plan.mixture.sources)
+
+
+def _print_idle_cards() -> None:
+    """Say that other GPUs could train along."""
+    from toolkit.training.distributed import idle_cards
+
+    idle = idle_cards()
+    if idle:
+        err.print(
+            f"1 of {idle + 1} GPUs trains; `accelerate launch -m toolkit train ...` uses all {idle + 1}", soft_wrap=True
+        )
 
 
 def print_what_trains(recipe: Recipe, selection: SelectionInfo, base: str) -> None:

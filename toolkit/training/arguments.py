@@ -31,7 +31,7 @@ def training_arguments(
     """
     steps = steps_of(recipe, examples)
     on_gpu = torch.cuda.is_available()
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=steps,
         per_device_train_batch_size=micro_batch_size(recipe),
@@ -66,3 +66,6 @@ def training_arguments(
         project="cogsym",  # in trackio; W&B asks WANDB_PROJECT
         run_name=name,
     )
+    if arguments.n_gpu > 1:  # Trainer would multiply the batch and wrap the model in DataParallel, without autocast
+        arguments._n_gpu = 1
+    return arguments

@@ -34,6 +34,16 @@ def leads() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def sharded() -> bool:
+    """Whether the processes share one copy of the model (FSDP), instead of each holding all of it (DDP)."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("1", "true")
+
+
+def idle_cards() -> int:
+    """How many GPUs of this machine do nothing, because the process that trains is alone."""
+    return max(0, torch.cuda.device_count() - 1) if processes() == 1 else 0
+
+
 def wait_for_all() -> None:
     """Return when every process has come this far."""
     if processes() > 1:
@@ -55,6 +65,9 @@ def from_leader(make: Callable[[], T]) -> T:
 def accumulation_steps(recipe: Recipe, among: int | None = None) -> int:
     """Forward passes of each process per optimiser step, so that `batch_size` counts the examples of all processes.
 
+    Args:
+        among: how many processes; default those that train here.
+
     Raises:
         RecipeError: if the batch cannot be shared out evenly.
     """
@@ -66,9 +79,6 @@ def accumulation_steps(recipe: Recipe, among: int | None = None) -> int:
             f"batch_size {recipe.batch_size} is not a multiple of {among} processes with {micro} examples each",
             f"set `batch_size` to a multiple of {among}, and `micro_batch_size` to what one process takes",
         )
-    Args:
-        among: how many processes; default those that train here.
-
     return steps
 
 
@@ -83,19 +93,22 @@ def check_sharding(recipe: Recipe, selection: SelectionInfo) -> None:
     Raises:
         RecipeError: naming what has to change.
     """
-    if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() not in ("1", "true"):
+    if not sharded():
         return
     unfit = {
-        "method: lora": recipe.method == "lora",
-        f"select: {recipe.select}": selection.neurons is not None,
-        f"order: {recipe.order}": recipe.order != "together",
-        "frozen: 4bit": recipe.frozen == "4bit",
+        "method: lora": (recipe.method == "lora", "use `method: weights`"),
+        f"select: {recipe.select}": (selection.neurons is not None, "select whole layers, e.g. --select cogsym:25%"),
+        f"order: {recipe.order}": (recipe.order != "together", "use `order: together`"),
+        "frozen: 4bit": (recipe.frozen == "4bit", "use `frozen: 16bit`"),
+        # bitsandbytes takes plain tensors alone: "got mixed torch.Tensor and DTensor" at the first step.
+        "optimizer: adamw_8bit": (recipe.optimizer == "adamw_8bit", "use `optimizer: adamw`, of which each has a part"),
+        "backend: unsloth": (recipe.backend == "unsloth", "use `backend: transformers`"),
     }
-    for setting, found in unfit.items():
+    for setting, (found, instead) in unfit.items():
         if found:
             raise RecipeError(
                 f"`{setting}` cannot be trained with sharded parameters (FSDP)",
-                "launch it with data parallelism (DDP), or train whole tensors together",
+                f"{instead}, or launch it with data parallelism (DDP)",
             )
 
 
