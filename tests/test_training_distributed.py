@@ -21,6 +21,7 @@ from toolkit.recipe import Recipe, make_recipe
 from toolkit.run_folder import RunFolder
 from toolkit.selection import read_layout, resolve_selection
 from toolkit.training.arguments import training_arguments
+from toolkit.training.backends import load_to_train
 from toolkit.training.distributed import idle_cards
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
@@ -195,3 +196,41 @@ def test_cards_that_stay_idle_are_told(
     with pytest.raises(SystemExit):
         main(command)
     assert "1 of 4 GPUs trains; `accelerate launch -m toolkit train ...` uses all 4" in capsys.readouterr().err
+
+
+def test_a_model_that_will_be_sharded_never_lies_on_a_card_as_a_whole(
+    recipe: Recipe, folder: Path, four_cards: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[str] = []
+
+    class Model:
+        def to(self, device: torch.device) -> Model:
+            places.append(str(device))
+            return self
+
+    def load_base(base: Path, *, dtype: torch.dtype, device: torch.device) -> tuple[Model, None]:
+        return Model().to(device), None
+
+    monkeypatch.setattr("toolkit.training.backends.load_base", load_base)
+    monkeypatch.setattr("toolkit.training.backends.is_installed", lambda _: True)  # unsloth, which knows no shards
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    selection = resolve_selection(recipe.select, read_layout(folder / "base"))
+    load_to_train(recipe, selection, folder / "base")
+    assert set(places) == {"cpu"}
+    places.clear()
+    monkeypatch.delenv("ACCELERATE_USE_FSDP")
+    load_to_train(recipe.model_copy(update={"backend": "transformers"}), selection, folder / "base")
+    assert set(places) == {"cuda"}
+
+
+def test_sharded_gradients_never_wait_unsharded(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits() -> dict[str, bool] | None:
+        arguments = training_arguments(recipe, tmp_path, 80, measures_loss=False, name="run")
+        kept: dict[str, bool] | None = arguments.accelerator_config.gradient_accumulation_kwargs
+        return kept
+
+    assert not waits()
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert waits() == {"sync_each_batch": True}

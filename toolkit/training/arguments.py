@@ -8,7 +8,7 @@ import torch
 from transformers import TrainingArguments
 
 from toolkit.recipe import Recipe
-from toolkit.training.distributed import accumulation_steps, micro_batch_size
+from toolkit.training.distributed import accumulation_steps, micro_batch_size, sharded
 from toolkit.training.dtypes import autocast_dtype
 from toolkit.training.reporting import trainer_reporters
 
@@ -45,6 +45,8 @@ def training_arguments(
         fp16=autocast_dtype(recipe) == torch.float16,
         use_cpu=not on_gpu,
         ddp_find_unused_parameters=False,
+        # Gradients that wait for the last forward pass of a step would wait unsharded, whole on each card.
+        accelerator_config={"gradient_accumulation_kwargs": {"sync_each_batch": True}} if sharded() else None,
         seed=recipe.seed,
         data_seed=recipe.seed,
         save_strategy="steps",

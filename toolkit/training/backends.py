@@ -17,6 +17,7 @@ from toolkit.errors import MissingPartError
 from toolkit.pretrained import load_base
 from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
+from toolkit.training.distributed import sharded
 from toolkit.training.dtypes import frozen_dtype
 from toolkit.training.quantized import quantize_frozen
 
@@ -24,14 +25,14 @@ BackendName = Literal["transformers", "unsloth"]
 
 
 def backend_of(recipe: Recipe) -> BackendName:
-    """The backend that this recipe means here: `auto` is unsloth where it is installed and there is a GPU.
+    """The backend that this recipe means here: `auto` is unsloth where it is installed, on a GPU with all of the model.
 
     Raises:
         MissingPartError: if unsloth is asked for, and the package or the GPU is missing.
     """
     installed, gpu = is_installed("unsloth"), torch.cuda.is_available()
     if recipe.backend == "auto":
-        return "unsloth" if installed and gpu else "transformers"
+        return "unsloth" if installed and gpu and not sharded() else "transformers"
     if recipe.backend == "unsloth" and not installed:
         raise MissingPartError(
             "`backend: unsloth` needs unsloth, which is not installed",
@@ -46,8 +47,12 @@ def backend_of(recipe: Recipe) -> BackendName:
 
 
 def load_to_train(recipe: Recipe, selection: SelectionInfo, base: Path) -> tuple[Any, Any]:
-    """Model and tokenizer, on the device that trains, with the frozen layers in the bits that the recipe asks for."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Model and tokenizer, on the device that trains, with the frozen layers in the bits that the recipe asks for.
+
+    Where the model will be sharded it stays in main memory: FSDP takes each process's part of it to a card, layer by
+    layer, so that no card ever holds all of it.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() and not sharded() else "cpu")
     if backend_of(recipe) == "unsloth":
         model, tokenizer = _load_with_unsloth(recipe, base)
     else:
