@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,12 +18,15 @@ from conftest import make_tiny_base
 from safetensors.torch import load_file
 
 from toolkit.delta import merge
+from toolkit.pretrained import resolve_config
 from toolkit.recipe import Recipe, make_recipe
 from toolkit.run_folder import RunFolder
 from toolkit.selection import read_layout, resolve_selection
+from toolkit.training import Requirements, requirements
 from toolkit.training.arguments import training_arguments
 from toolkit.training.backends import load_to_train
 from toolkit.training.distributed import idle_cards
+from toolkit.training.trainer import PartialTrainer
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 FSDP = {
@@ -234,3 +238,72 @@ def test_sharded_gradients_never_wait_unsharded(
     assert not waits()
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     assert waits() == {"sync_each_batch": True}
+
+
+def test_data_parallelism_averages_gradients_where_they_are(recipe: Recipe, tmp_path: Path) -> None:
+    arguments = training_arguments(recipe, tmp_path, 80, measures_loss=False, name="run")
+    trainer = PartialTrainer(model=torch.nn.Linear(2, 2), args=arguments)
+    assert trainer.accelerator.ddp_handler.gradient_as_bucket_view
+    assert not trainer.accelerator.ddp_handler.find_unused_parameters
+
+
+LLAMA = resolve_config("meta-llama/Llama-2-7b-hf")
+
+
+def llama_needs(recipe: Recipe, select: str, **changes: Any) -> Requirements:
+    whole = recipe.model_copy(update={"select": select, "batch_size": 32, "micro_batch_size": 1} | changes)
+    layout = read_layout(LLAMA)
+    return requirements(whole, LLAMA, layout, (resolve_selection(select, layout),), card_bytes=48 * 2**30)
+
+
+def test_what_is_sharded_fits_where_the_whole_does_not(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    whole = llama_needs(recipe, "full")
+    assert not whole.fits
+    assert whole.shards == 1
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    shared = llama_needs(recipe, "full")
+    assert shared.fits
+    assert shared.shards == 8
+    weights = 6_738_415_616
+    # What trains is kept in float32 there, and computes in bfloat16.
+    assert shared.memory.gradients == pytest.approx(4 * weights / 8)
+    assert shared.memory.optimizer == pytest.approx(8 * weights / 8)
+    assert shared.memory.weights == pytest.approx(4 * weights / 8)
+    # A card holds two whole layers and both ends at one time, and their gradients.
+    gathered = 2 * (2 * 202_383_360 + 2 * 131_072_000) * 2
+    assert shared.memory.peak > (4 + 8 + 4) * weights / 8 + gathered
+    assert shared.disk_bytes > 3 * 12 * weights, "checkpoints are whole"
+
+
+def test_what_cannot_be_sharded_is_no_remedy(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = {"max_tokens": 2048, "micro_batch_size": 32, "batch_size": 64, "gradient_checkpointing": True}
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    found = llama_needs(recipe, "cogsym:50%", **long)
+    assert not found.fits
+    assert found.remedies
+    for unfit in ("adamw_8bit", "4bit", "_then_", "bfloat16"):
+        assert unfit not in " ".join(found.remedies)
+
+
+def test_the_buckets_of_data_parallelism_are_counted(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = llama_needs(recipe, "cogsym:25%").memory
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    together = llama_needs(recipe, "cogsym:25%").memory
+    assert together.peak == alone.peak + alone.gradients
+    assert together.gradients == alone.gradients
+
+
+def test_the_plan_of_what_is_sharded_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from toolkit.cli import main
+
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    command = ["plan", "--recipe", str(folder / "recipe.yaml"), "--base", "meta-llama/Llama-2-7b-hf", "--card", "48"]
+    with pytest.raises(SystemExit) as finished:
+        main([*command, "--force"])
+    assert finished.value.code in (None, 0)
+    assert "GB of GPU memory on each of 8 cards that share the model" in capsys.readouterr().err

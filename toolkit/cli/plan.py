@@ -18,7 +18,7 @@ from toolkit.cli.chosen_recipe import (
     SelectOption,
     read_chosen_recipe,
 )
-from toolkit.cli.console import err, out, quiet_libraries
+from toolkit.cli.console import err, let_one_speak, out, quiet_libraries
 
 if TYPE_CHECKING:
     from toolkit.training import Requirements
@@ -50,9 +50,10 @@ def plan(
     Example: cogsym plan --recipe llama-2-7b-jav --card 24
     """
     quiet_libraries()
+    let_one_speak()
     from toolkit.pretrained import resolve_config
     from toolkit.selection import possible_selections, read_layout
-    from toolkit.training import refuse_what_cannot_fit, requirements
+    from toolkit.training import leads, refuse_what_cannot_fit, requirements
 
     instead = {"select": select, "base": base, "method": method, "order": order, "frozen": frozen}
     chosen = read_chosen_recipe(recipe, instead)
@@ -66,7 +67,7 @@ def plan(
         out=to,
         card_bytes=None if card is None else round(card * 2**30),
         ranks=True,
-        measure=measure,
+        measure=measure and leads(),
     )
     if as_json:
         out.print_json(json.dumps(asdict(needs) | {"fits": needs.fits, "fits_disk": needs.fits_disk}))
@@ -99,6 +100,8 @@ def print_requirements(needs: Requirements) -> None:
     """Print on two lines what is needed and what there is."""
     free = "unknown" if needs.free_bytes is None else f"{needs.free_bytes / 1e9:,.1f} GB"
     place = "GPU memory" if needs.on_gpu else "memory"
+    if needs.shards > 1:
+        place += f" on each of {needs.shards} cards that share the model"
     err.print(
         f"needs about {needs.needed_bytes / 1e9:,.1f} GB of {place} ({free} free) and up to "
         f"{needs.disk_bytes / 1e9:,.1f} GB of disk ({needs.free_disk_bytes / 1e9:,.1f} GB free), "

@@ -51,6 +51,8 @@ class Setup:
     on_gpu: bool = False
     frozen_in_4bit: bool = False
     adapter_rank: int = 0  # of LoRA adapters; 0 where the selected weights themselves train
+    averages: bool = False  # gradients, with processes that hold the whole model each (DDP)
+    shards: int = 1  # processes that share one copy of weights, gradients and optimiser state (FSDP)
 
     @property
     def activation_bytes(self) -> int:
@@ -114,6 +116,9 @@ def memory_parts(
     The peak is the largest of three moments: the start of the backward pass (everything but the gradients of this
     pass), its way down (activations go, gradients come), and the step of the optimiser.
 
+    Of several processes it is what each takes. DDP's buckets count as one more copy of the gradients: they become the
+    gradients only once these were averaged, so that there are both while gradients accumulate and in the first step.
+
     Args:
         selection: what trains at the same time.
         whole: the selection with what trains in other phases; that is kept like what trains now. Default: all trains.
@@ -121,9 +126,10 @@ def memory_parts(
     tokens = setup.examples * setup.tokens
     counts = trained_counts(layout, selection, setup)
     trained = sum(counts.values())
-    weights = _weight_bytes(layout, whole or selection, counts, setup)
-    gradients = trained * setup.trained_bytes
-    optimizer = _optimizer_bytes(layout, counts, setup)
+    weights = round(_weight_bytes(layout, whole or selection, counts, setup) / setup.shards)
+    gradients = round(trained * setup.trained_bytes / setup.shards)
+    optimizer = round(_optimizer_bytes(layout, counts, setup) / setup.shards)
+    together = _gathered_bytes(layout, counts, setup) if setup.shards > 1 else gradients if setup.averages else 0
     logits = tokens * shape.vocabulary * (LOSS_BYTES if setup.activation_bytes == 4 else LOSS_BYTES + 2)
     per_layer = [tokens * size for size in _layer_activation_bytes(shape, layout, selection, setup)]
     last = tokens * shape.width * (8 if setup.activation_bytes == 4 else 6)  # around the last norm
@@ -133,13 +139,13 @@ def memory_parts(
     # Gradients that flow through one layer: three of the feed-forward width, three of the model's.
     flowing = tokens * (3 * shape.feed_forward + 3 * shape.width) * setup.activation_bytes
     largest = max(counts.values(), default=0)
-    step = _step_bytes(largest, setup)
+    step = _step_bytes(largest, setup) // setup.shards
 
-    standing = weights + optimizer
+    standing = weights + optimizer + together
     before = gradients if setup.accumulates else 0
     start = standing + before + sum(held) + last + logits
     on_the_way = [
-        before + _arrived(layout, counts, setup, index) + sum(held[: index + 1]) + again + flowing
+        before + _arrived(layout, counts, setup, index) // setup.shards + sum(held[: index + 1]) + again + flowing
         for index in range(len(held))
     ]
     down = standing + max(on_the_way, default=0)
@@ -149,7 +155,7 @@ def memory_parts(
         optimizer=optimizer,
         activations=round(sum(held) + again + last),
         logits=logits,
-        workspace=max(step, flowing),
+        workspace=max(step, flowing) + together,
         peak=round(max(start, down, standing + gradients + step)),
     )
 
@@ -172,7 +178,8 @@ def _weight_bytes(layout: ModelLayout, kept: SelectionInfo, counts: dict[str, in
         else:
             in_4bit = setup.frozen_in_4bit and name in inside and is_matrix and name not in ever
             total += count * (NF4_BYTES if in_4bit else setup.frozen_bytes) + ever.get(name, 0) * setup.trained_bytes
-        if setup.trained_bytes > setup.activation_bytes and is_matrix and name != layout.embeddings:
+        casts = setup.trained_bytes > setup.activation_bytes and setup.shards == 1  # FSDP casts what it gathers
+        if casts and is_matrix and name != layout.embeddings:
             total += counts.get(name, 0) * setup.activation_bytes  # what autocast keeps until the backward pass
     return round(total)
 
@@ -188,6 +195,15 @@ def _optimizer_bytes(layout: ModelLayout, counts: dict[str, int], setup: Setup) 
             for name, count in counts.items()
         )
     )
+
+
+def _gathered_bytes(layout: ModelLayout, counts: dict[str, int], setup: Setup) -> int:
+    """What FSDP holds whole: two layers, as the next one comes while one computes, and both ends; their gradients."""
+    layers = max((layout.count(names) for names in layout.layers), default=0)
+    trained = max((sum(counts.get(name, 0) for name in names) for names in layout.layers), default=0)
+    ends = (layout.embeddings,) if layout.tied else (layout.embeddings, layout.head)
+    whole = 2 * (layers + trained) + layout.count(ends) + sum(counts.get(name, 0) for name in ends)
+    return whole * setup.activation_bytes
 
 
 def _layer_activation_bytes(shape: Shape, layout: ModelLayout, selection: SelectionInfo, setup: Setup) -> list[float]:

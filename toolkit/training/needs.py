@@ -15,7 +15,7 @@ from toolkit.prompts import Example
 from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
 from toolkit.selection import ModelLayout, possible_selections
-from toolkit.training.distributed import accumulation_steps, micro_batch_size
+from toolkit.training.distributed import accumulation_steps, micro_batch_size, processes, sharded
 from toolkit.training.memory import MemoryParts, Setup, memory_parts, shape_of, trained_counts
 from toolkit.training.pace import Pace, Span, measure_pace
 from toolkit.training.phases import has_two_ends, narrowed, phases_of
@@ -32,7 +32,10 @@ CHECKPOINTS = 3  # two are kept while the third is written
 
 @dataclass(frozen=True)
 class Requirements:
-    """What training needs and what there is. Memory is the GPU's where it trains on one, else the main memory."""
+    """What training needs and what there is. Memory is the GPU's where it trains on one, else the main memory.
+
+    Of several processes it is what each needs; with shards (FSDP) an estimate that no measurement has confirmed yet.
+    """
 
     trained_weights: int  # at most, where the selection is not known yet
     weights: int  # of the base
@@ -48,6 +51,7 @@ class Requirements:
     flops_per_step: float
     time: TimeEstimate | None  # of training; None where it could be neither measured nor assumed
     steps: int | None  # of all phases; None where neither the recipe nor the data says
+    shards: int  # processes among which the model is shared out; 1 where each holds all of it
     remedies: tuple[str, ...]  # what to change, each with what is needed then; empty where it fits
 
     @property
@@ -94,7 +98,7 @@ class _Case:
 
     def disk_bytes(self) -> int:
         """Checkpoints with optimiser state; the trained weights, and a delta that may take as much, in 16 bits."""
-        shape, setup = shape_of(self.base), self.setup
+        shape, setup = shape_of(self.base), replace(self.setup, shards=1)  # files are whole
         counts = trained_counts(self.layout, self.selection, setup)
         optimizer = sum(memory_parts(shape, self.layout, phase, setup).optimizer for phase in self.phases)
         checkpoint = sum(counts.values()) * setup.trained_bytes + optimizer
@@ -171,6 +175,7 @@ def requirements(
         flops_per_step=max(flops),
         time=_time(cases, flops, mean_tokens, steps, pace, card_bytes),
         steps=None if steps is None else steps * len(worst.phases),
+        shards=setup.shards,
         remedies=changes,
     )
 
@@ -204,6 +209,9 @@ def setup_of(recipe: Recipe, *, on_gpu: bool) -> Setup:
     by_itself = 2 if on_gpu and recipe.optimizer == "adamw_8bit" and recipe.method != "lora" else 4
     trained = {"auto": by_itself, "float32": 4, "bfloat16": 2}[recipe.trained_dtype]
     micro = micro_batch_size(recipe)
+    shards = processes() if sharded() and on_gpu else 1
+    if shards > 1:
+        trained = 4  # accelerate keeps what trains in float32 where FSDP computes in 16 bits
     return Setup(
         examples=micro,
         tokens=recipe.max_tokens,
@@ -211,10 +219,12 @@ def setup_of(recipe: Recipe, *, on_gpu: bool) -> Setup:
         trained_bytes=trained,
         optimizer=recipe.optimizer,
         gradient_checkpointing=recipe.gradient_checkpointing,
-        accumulates=micro < recipe.batch_size,
+        accumulates=micro * processes() < recipe.batch_size,
         on_gpu=on_gpu,
         frozen_in_4bit=recipe.frozen == "4bit",
         adapter_rank=recipe.lora_rank if recipe.method == "lora" else 0,
+        averages=processes() > 1 and not sharded(),
+        shards=shards,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
-from toolkit.training.distributed import micro_batch_size
+from toolkit.training.distributed import micro_batch_size, sharded
 from toolkit.training.phases import has_two_ends
 
 
@@ -45,13 +45,13 @@ def _changes(recipe: Recipe, selection: SelectionInfo) -> list[dict[str, object]
     micro = micro_batch_size(recipe)
     if micro > 1:
         changes.append({"micro_batch_size": 1})
-    if recipe.optimizer == "adamw":
+    if recipe.optimizer == "adamw" and not sharded():
         changes.append({"optimizer": "adamw_8bit"})
-    if recipe.trained_dtype == "float32":
+    if recipe.trained_dtype == "float32" and not sharded():
         changes.append({"optimizer": "adamw_8bit", "trained_dtype": "bfloat16"})
-    if recipe.frozen == "16bit" and len(selection.layers) < selection.n_layers:
+    if recipe.frozen == "16bit" and not sharded() and len(selection.layers) < selection.n_layers:
         changes.append({"frozen": "4bit"})
-    if recipe.order == "together" and has_two_ends(selection):
+    if recipe.order == "together" and not sharded() and has_two_ends(selection):
         changes.append({"order": "front_then_rear"})
     if recipe.max_tokens > 256:
         changes.append({"max_tokens": 256})

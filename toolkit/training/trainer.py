@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import DistributedDataParallelKwargs
 from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler
@@ -18,6 +19,14 @@ STATE_FILE = "trainer_state.json"  # Trainer writes it last, so where it is, the
 
 class PartialTrainer(Trainer):
     """Saves and restores only the parameters that train; its batches do not depend on the number of processes."""
+
+    def _build_accelerator_args(self, **options: Any) -> dict[str, Any]:
+        """Lets gradients lie in the buckets in which DDP averages them, instead of beside them."""
+        built: dict[str, Any] = super()._build_accelerator_args(**options)
+        for handler in built.get("kwargs_handlers", ()):
+            if isinstance(handler, DistributedDataParallelKwargs):
+                handler.gradient_as_bucket_view = True
+        return built
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         tensors = trained_parameters(self.model)  # in every process: shards are gathered
