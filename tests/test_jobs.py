@@ -18,6 +18,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
+from accelerate.commands.launch import launch_command_parser
 from hub_server import HubServer
 from hub_server.server import TOKEN
 from training_runs import recipe as tiny_recipe
@@ -175,7 +176,27 @@ def test_a_job_goes_on_where_an_earlier_one_was_ended(rented: Callable[..., Any]
 def test_the_job_runs_its_commands_with_the_python_that_has_the_toolkit() -> None:
     done = subprocess.run(job_script.as_run(["cogsym", "--version"]), capture_output=True, text=True)
     assert __version__ in done.stdout
-    assert job_script.as_run(["accelerate", "launch"]) == ["accelerate", "launch"]
+    launch = subprocess.run(job_script.as_run(["accelerate", "launch", "--help"]), capture_output=True, text=True)
+    assert "--num_processes" in launch.stdout
+
+
+def test_a_machine_with_several_cards_trains_on_all_of_them(
+    hub: HubServer, recipe: Recipe, shipped: dict[str, bytes]
+) -> None:
+    plan = plan_job(recipe, "org/jav", flavor="l4x4", force=True)
+    together = "accelerate launch --num_processes 4 -m toolkit train --recipe recipe.yaml --out run --force"
+    assert plan.commands[:2] == (together, "cogsym evaluate run")
+    understood = launch_command_parser().parse_args(together.split()[2:])
+    assert (understood.num_processes, understood.module, understood.training_script) == (4, True, "toolkit")
+    start_job(plan, endpoint=hub.endpoint)
+    assert "--cards=4" in hub.store.jobs[0]["command"]
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_batch_that_the_cards_cannot_share_is_told_before_anything_is_sent(recipe: Recipe) -> None:
+    uneven = recipe.model_copy(update={"batch_size": 6, "micro_batch_size": 2})
+    with pytest.raises(RecipeError, match="not a multiple of 4 processes"):
+        plan_job(uneven, "org/jav", flavor="l4x4", force=True)
 
 
 def test_the_copy_of_a_run_can_be_resumed_whenever_the_machine_ends(tmp_path: Path) -> None:

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Of the gigabytes on the label, what PyTorch finds: 22.0 GiB on cards of 24 GB (98.6% of 24e9 bytes), 44.4 GiB on an
-# L40S, 14.6 GiB on a T4. The largest cards hold a little more than their label says.
-USABLE = 0.97
-
 
 @dataclass(frozen=True)
 class Flavor:
@@ -23,8 +19,8 @@ class Flavor:
 
     @property
     def card_bytes(self) -> int:
-        """What training can use of one card."""
-        return round(self.card_gb * 1e9 * USABLE)
+        """Of one card, as on its label: cards of data centres count in powers of ten (22.0 GiB are an L4's 24 GB)."""
+        return self.card_gb * 10**9
 
     @property
     def disk_bytes(self) -> int:

@@ -21,10 +21,23 @@ log = logging.getLogger(__name__)
 RUN = "run"
 
 
-def steps(recipe: str, target: str, private: bool, *, force: bool = False) -> list[list[str]]:
-    """The commands, in order; each is what a person would type."""
+def steps(recipe: str, target: str, private: bool, *, force: bool = False, cards: int = 1) -> list[list[str]]:
+    """The commands, in order; each is what a person would type.
+
+    Args:
+        cards: GPUs that train together, with a process each.
+    """
+    together = ["accelerate", "launch", "--num_processes", str(cards), "-m", "toolkit"]
     return [
-        ["cogsym", "train", "--recipe", recipe, "--out", RUN, *(["--force"] if force else [])],
+        [
+            *(together if cards > 1 else ["cogsym"]),
+            "train",
+            "--recipe",
+            recipe,
+            "--out",
+            RUN,
+            *(["--force"] if force else []),
+        ],
         ["cogsym", "evaluate", RUN],
         ["cogsym", "card", RUN],
         ["cogsym", "publish", RUN, target, *(["--private"] if private else [])],
@@ -44,7 +57,10 @@ def left_to_do(commands: list[list[str]], run: Path) -> list[list[str]]:
 
 def as_run(command: list[str]) -> list[str]:
     """The command in this very Python, whose programs need not be where programs are looked for."""
-    return [sys.executable, "-m", "toolkit", *command[1:]] if command[0] == "cogsym" else command
+    program, *rest = command
+    if program == "accelerate":
+        return [sys.executable, "-m", "accelerate.commands.accelerate_cli", *rest]
+    return [sys.executable, "-m", "toolkit", *rest]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--target", required=True)
     parser.add_argument("--private", action="store_true")
     parser.add_argument("--force", action="store_true")
+    parser.add_argument("--cards", type=int, default=1)
     parser.add_argument("--kept", required=True, help="ORG/BUCKET/FOLDER for a copy of the run folder")
     given = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s")
@@ -62,7 +79,8 @@ def main(arguments: list[str] | None = None) -> None:
     kept = KeptRun(run, given.kept, hub_client())
     if kept.bring_back():
         log.info("going on with the run that an earlier job left in %s", given.kept)
-    for command in left_to_do(steps(given.recipe, given.target, given.private, force=given.force), run):
+    commands = steps(given.recipe, given.target, given.private, force=given.force, cards=given.cards)
+    for command in left_to_do(commands, run):
         with kept.saved_meanwhile():
             finished = subprocess.run(as_run(command))
         if finished.returncode:

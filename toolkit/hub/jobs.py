@@ -22,6 +22,7 @@ from toolkit.hub.flavors import FLAVORS, smallest_with
 from toolkit.hub.shipping import ARCHIVE, Package, installed_package, pack_source
 from toolkit.hub.target import parse_target
 from toolkit.recipe import Recipe, local_files, portable, write_recipe
+from toolkit.training.distributed import accumulation_steps
 
 if TYPE_CHECKING:
     from toolkit.training import Requirements
@@ -57,9 +58,14 @@ class JobPlan:
         return self.target.partition("/")[0]
 
     @property
+    def cards(self) -> int:
+        """GPUs of the rented machine; of a kind that is not known here, only one trains."""
+        return max(1, FLAVORS[self.flavor].cards) if self.flavor in FLAVORS else 1
+
+    @property
     def commands(self) -> tuple[str, ...]:
         """What the rented machine will do."""
-        steps = job_script.steps(RECIPE_NAME, self.target, self.private, force=self.force)
+        steps = job_script.steps(RECIPE_NAME, self.target, self.private, force=self.force, cards=self.cards)
         return tuple(" ".join(step) for step in steps)
 
     @property
@@ -95,7 +101,8 @@ def plan_job(
 
     Raises:
         HubError: if the target is no Hub repository, or the timeout no duration.
-        RecipeError: if a file is missing, has a name that cannot be sent, or the base is a folder of this machine.
+        RecipeError: if a file is missing, has a name that cannot be sent, the base is a folder of this machine, or the
+            batch cannot be shared out among the machine's cards.
         CorpusError: if the data cannot be used.
         TrainingError: if it does not fit on the flavor's card or disk.
     """
@@ -118,9 +125,11 @@ def plan_job(
         _refuse_what_does_not_fit(needs, flavor)
     namespace, _, name = repo_id.partition("/")
     kept = f"{namespace}/{HF_JOBS_ARTIFACTS_BUCKET_NAME}/cogsym/{name}-{_fingerprint(recipe, files)}"
-    return JobPlan(
+    plan = JobPlan(
         recipe, files, repo_id, private, flavor, timeout, package, _dependencies(recipe, package), needs, kept, force
     )
+    accumulation_steps(recipe, plan.cards)
+    return plan
 
 
 def start_job(plan: JobPlan, *, endpoint: str | None = None) -> str:
@@ -143,7 +152,9 @@ def start_job(plan: JobPlan, *, endpoint: str | None = None) -> str:
             files.append(pack_source(plan.package.source, Path(folder)))
         # One argument each with its value: the client takes every argument that names a file here for that file.
         options = [f"--target={plan.target}", f"--kept={plan.kept}"]
-        options += ["--private"] * plan.private + ["--force"] * plan.force
+        options += (
+            [f"--cards={plan.cards}"] * (plan.cards > 1) + ["--private"] * plan.private + ["--force"] * plan.force
+        )
         with hub_errors("start a job", plan.target, writing=True), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the client calls its jobs experimental
             job = hub_client(endpoint).run_uv_job(
