@@ -256,7 +256,8 @@ def switching(work: Path, layers: int) -> Rows:
 
 def table(rows: Rows) -> str:
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    lines = ["| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]
+    heading = [key.replace("|", "\\|") for key in keys]
+    lines = ["| " + " | ".join(heading) + " |", "|" + "---|" * len(keys)]
     for row in rows:
         cells = [row.get(key) for key in keys]
         lines.append(
