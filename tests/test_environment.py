@@ -1,4 +1,4 @@
-"""What this machine offers: the memory that is free. Graphics cards are stand-ins here."""
+"""What this machine offers, and the words for it. Graphics cards are stand-ins here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from toolkit.environment import free_card_bytes, free_memory_bytes
+from toolkit.environment import free_card_bytes, free_memory_bytes, hardware
 from toolkit.selection import fisher
 
 GIB = 2**30
@@ -40,3 +40,10 @@ def test_without_a_card_it_is_main_memory() -> None:
     free = free_memory_bytes()
     assert free is not None
     assert 0 < free <= psutil.virtual_memory().total
+
+
+@pytest.mark.parametrize(("threads", "device"), [(1, "CPU, 1 thread"), (2, "CPU, 2 threads")])
+def test_one_thread_is_one_thread(monkeypatch: pytest.MonkeyPatch, threads: int, device: str) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    assert hardware().device == device

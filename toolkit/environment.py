@@ -103,7 +103,8 @@ def hardware() -> Hardware:
             device=f"{count} x {properties.name}" if count > 1 else properties.name,
             memory_bytes=properties.total_memory,
         )
-    return Hardware(device=f"CPU, {torch.get_num_threads()} threads", memory_bytes=memory_bytes())
+    threads = torch.get_num_threads()
+    return Hardware(device=f"CPU, {threads} thread{'s' * (threads != 1)}", memory_bytes=memory_bytes())
 
 
 def memory_bytes() -> int | None:
