@@ -19,6 +19,7 @@ from hub_cards.facts import ADAPTED, BASE, CardFacts, ScoreRow
 from hub_cards.figures import shown_scores
 from hub_cards.metadata import dump_yaml, eval_results, front_matter, kept_keys, slug, split_card, write_front_matter
 from toolkit.languages import Direction, parse_direction
+from toolkit.records import DataInfo
 
 SMALL_TEST = 100
 """Fewer test sentences than this, and the card says that the numbers are rough."""
@@ -100,7 +101,6 @@ def environment() -> Environment:
 def context(facts: CardFacts, figures: Collection[str], files: Collection[str]) -> dict[str, Any]:
     """What the templates see: the facts, and what follows from them."""
     sources = facts.training.data if facts.training else ()
-    origins = {source.origin for source in sources}
     sample_text, sample_direction = _sample(facts)
     merged_name = f"{slug(facts.base_name)}-{facts.language.code}"
     return {
@@ -110,14 +110,13 @@ def context(facts: CardFacts, figures: Collection[str], files: Collection[str]) 
         "licences": licences.KNOWN,
         "pocket": facts.base.id == "pocket",
         "local_base": not facts.base_on_hub and facts.base.id != "pocket",
-        "phrasebook": "phrasebook" in origins,
+        # What was replayed only keeps what the base knew: the new language was not learnt from it.
+        "phrasebook": _names(
+            source.name for source in sources if source.origin == "phrasebook" and source.role == "target"
+        ),
         "machine_translated": _names(source.name for source in sources if source.origin == "machine translation"),
         "noncommercial": _names(source.name for source in sources if licences.is_noncommercial(source.licence)),
-        "data_licences": _names(
-            f"{source.name} ({licences.KNOWN.get(source.licence, (source.licence,))[0]})"
-            for source in sources
-            if source.licence
-        ),
+        "data_licences": _data_licences(sources),
         "cautions": list(dict.fromkeys(row.caution for row in facts.scores if row.caution)),
         "direction_pairs": _direction_pairs(facts),
         "sample_text": sample_text,
@@ -154,7 +153,10 @@ def _finalize(value: Any) -> Any:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A setting's value as people write it; text that would not be seen, such as a line break, in quotes."""
+    if isinstance(value, str) and value.isprintable() and value == value.strip() != "":
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _fence_block(language: str, caller: Callable[[], str]) -> Markup:
@@ -163,6 +165,19 @@ def _fence_block(language: str, caller: Callable[[], str]) -> Markup:
 
 def _names(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
+
+
+def _data_licences(sources: Iterable[DataInfo]) -> list[dict[str, str]]:
+    """Every source with its role and what people call its licence; empty where none is recorded."""
+    told = [
+        {
+            "name": source.name,
+            "role": source.role,
+            "licence": licences.KNOWN.get(source.licence, (source.licence,))[0] if source.licence else "",
+        }
+        for source in sources
+    ]
+    return [source for number, source in enumerate(told) if source not in told[:number]]
 
 
 def _stated(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from card_records import BASE, POCKET_BASE, SCORES, SELECTION, evaluation, make_records
+from card_records import BASE, DATA, POCKET_BASE, SCORES, SELECTION, evaluation, make_records
 
 from hub_cards import CardFacts, collect, lint, render, write_card
 from hub_cards.compared import take_over_full
@@ -231,13 +232,55 @@ def test_machine_translated_and_non_commercial_data_pass_into_the_limits(tmp_pat
     assert "**Data for non-commercial use** (`alpaca_jav.json`)" in limits
 
 
+PHRASEBOOK = DATA[1].model_copy(
+    update={"name": "phrases.tsv", "origin": "phrasebook", "licence": "cc0-1.0", "weight": 1.0, "identified": ()}
+)
+OWN = DATA[1].model_copy(update={"name": "train.tsv", "origin": None, "licence": None, "weight": 1.0, "identified": ()})
+
+
 def test_a_pocket_card_says_that_it_is_an_unreviewed_phrasebook(tmp_path: Path) -> None:
-    card = card_of(tmp_path, base=POCKET_BASE)
-    assert "demonstration on a very small model" in card
-    assert "no native speaker has reviewed it yet" in section(card, "Limits and risks")
+    card = card_of(tmp_path, base=POCKET_BASE, training={"data": (PHRASEBOOK,)})
+    assert "demonstration on a very small model**. It has learnt a phrasebook, not the language." in card
+    limits = section(card, "Limits and risks")
+    assert "**Phrasebook sentences** (`phrases.tsv`)" in limits
+    assert "no native speaker has reviewed them yet" in limits
     fields = read_front_matter(card)
     assert fields["license"] == "apache-2.0"
     assert "base_model" not in fields
+
+
+def test_sentences_of_ones_own_are_no_phrasebook_though_the_pocket_learnt_them_and_a_phrasebook_was_replayed(
+    tmp_path: Path,
+) -> None:
+    replayed = PHRASEBOOK.model_copy(update={"role": "replay", "languages": ("eng", "ind")})
+    card = card_of(tmp_path, base=POCKET_BASE, training={"data": (OWN, replayed)})
+    prose = card.replace(section(card, "Training data"), "")  # whose table says how the replayed rows came to be
+    assert "hrasebook" not in prose
+    assert "**This is a demonstration on a very small model** of 2.06 million weights, too few to know a lang" in card
+
+
+def test_every_source_stands_with_its_role_and_its_licence_or_that_none_is_recorded(tmp_path: Path) -> None:
+    replayed = PHRASEBOOK.model_copy(update={"name": "known-train.tsv", "role": "replay"})
+    told = section(card_of(tmp_path, training={"data": (OWN, replayed)}), "Licence and notices")
+    assert "- `train.tsv`, which teaches the new language: **no licence is recorded**\n" in told
+    assert "- `known-train.tsv`, which keeps a known one: CC0 1.0\n" in told
+    assert "Where none is recorded, ask those who hold the rights" in told
+    told = section(card_of(tmp_path / "all", training={"data": (PHRASEBOOK,)}), "Licence and notices")
+    assert "recorded" not in told
+
+
+@pytest.mark.parametrize(
+    ("stop", "shown"),
+    [("\n", '"&#92;n"'), ("\n\n", '"&#92;n&#92;n"'), (" ", '" "'), ("", '""'), ("###", "###"), (["\n"], '["&#92;n"]')],
+)
+def test_a_setting_that_nobody_would_see_is_shown_in_quotes(tmp_path: Path, stop: Any, shown: str) -> None:
+    run = make_records(tmp_path / "run")
+    for record in run.read_evaluations():
+        path = run.evaluation_records / f"{record.task}.{record.model}.json"
+        record.model_copy(update={"decoding": {"stop": stop}}).write(path)
+    rows = [line for line in render(collect(run)).readme.splitlines() if line.startswith("| `NusaX_eng_jav`")]
+    cell = html.unescape(rows[0].split("|")[5].strip(" `").removeprefix("<code>").removesuffix("</code>"))
+    assert cell == f"stop: {html.unescape(shown)}"
 
 
 def test_other_runs_get_a_column_of_their_own(tmp_path: Path) -> None:
