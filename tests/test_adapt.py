@@ -210,6 +210,13 @@ def test_known_languages_are_replayed_and_measured(adapt: Run, tmp_path: Path) -
     made = json.loads(done.out)
     assert {source["role"] for source in made["training"]["data"]} == {"target", "replay"}
     assert {record["role"] for record in made["evaluation"]} == {"target", "known"}
+    paths = [source["path"] for part in ("data", "replay", "evaluation") for source in made["training"]["recipe"][part]]
+    assert len(set(paths)) == 4, "all of them can lie beside the recipe"
+    facts = json.loads((tmp_path / "jv" / "run" / "records" / "card.json").read_text())
+    assert [source["name"] for source in facts["training"]["data"]] == ["train.tsv", "known-1-train.tsv"] == paths[:2]
+    card = (tmp_path / "jv" / "run" / "README.md").read_text()
+    assert "| `known-1-train.tsv` | keeps a known one, parallel |" in card
+    assert str(tmp_path) not in card
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import CogsymError, RecipeError
-from toolkit.recipe import make_recipe, portable, read_recipe, write_recipe
+from toolkit.recipe import Recipe, make_recipe, portable, read_recipe, write_recipe
 from toolkit.recipes import shipped_recipes
 
 SMALL = {"language": "jav", "base": "pocket", "data": [{"path": "train.tsv", "directions": ["eng>jav"]}]}
@@ -107,6 +107,46 @@ def test_a_published_recipe_names_no_path_of_this_machine() -> None:
     text = portable(recipe).model_dump_json()
     assert "/home" not in text
     assert portable(recipe).base == "llama"
+
+
+def published_files(recipe: Recipe) -> list[str | None]:
+    made = portable(recipe)
+    return [source.path for source in (*made.data, *made.replay, *made.evaluation)]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (("/d/train.tsv", "/d/known/train.tsv", "/d/test.tsv", "/d/known/test.tsv"),
+         ["train.tsv", "known-train.tsv", "test.tsv", "known-test.tsv"]),
+        (("/d/known/train.tsv", "/d/train.tsv", "/d/a/b/train.tsv", "/d/train.tsv"),
+         ["known-train.tsv", "train.tsv", "a-b-train.tsv", "train.tsv"]),
+        (("/home/maria/a.tsv", "/home/juan/a.tsv", "/mnt/a.tsv", "/mnt/a-2.tsv"),
+         ["a-3.tsv", "a-4.tsv", "a.tsv", "a-2.tsv"]),
+        (("/home/maria/a.tsv", "/home/juan/A.tsv", "/data/b.tsv", "/data/c.tsv"),
+         ["a.tsv", "A-2.tsv", "b.tsv", "c.tsv"]),
+    ],
+)  # fmt: skip
+def test_files_of_one_name_have_names_of_their_own_in_a_published_recipe_and_no_folder_of_a_person(
+    paths: tuple[str, str, str, str], names: list[str]
+) -> None:
+    taught, replayed, *tests = paths
+    recipe = make_recipe(
+        {
+            "language": "jav",
+            "base": "pocket",
+            "data": [{"path": taught, "directions": ["eng>jav"]}],
+            "replay": [{"path": replayed, "directions": ["eng>ind"]}],
+            "evaluation": [
+                {"path": path, "directions": [direction]}
+                for path, direction in zip(tests, ("eng>jav", "eng>ind"), strict=True)
+            ],
+        }
+    )
+    assert published_files(recipe) == names
+    # Found under the same names in tables, whatever the files are called.
+    assert [test.dataset for test in portable(recipe).evaluation] == [test.dataset for test in recipe.evaluation]
+    assert published_files(portable(recipe)) == names, "what is published is published the same again"
 
 
 def test_only_what_differs_from_the_defaults_counts_as_a_change() -> None:

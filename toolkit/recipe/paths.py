@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -47,19 +48,47 @@ def own_languages(recipe: Recipe) -> tuple[Path, ...]:
 
 
 def portable(recipe: Recipe) -> Recipe:
-    """The recipe as it may be published: file and folder names instead of this machine's paths."""
+    """The recipe as it may be published: file and folder names instead of this machine's paths.
+
+    No two files get the same name, so that all of them can lie beside the recipe.
+    """
+    sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
+    names = _names(path for source in sources for path in _paths(source).values())
 
     def named(source: Any) -> Any:
-        return source.model_copy(update={field: Path(path).name for field, path in _paths(source).items()})
+        return source.model_copy(update={field: names[path] for field, path in _paths(source).items()})
+
+    def test(source: Any) -> Any:
+        made = named(source)
+        # Scores stay under the name that they were recorded by, whatever the file is called now.
+        return made if made.dataset == source.dataset else made.model_copy(update={"name": source.dataset})
 
     return recipe.model_copy(
         update={
             "base": Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base,
             "data": tuple(map(named, recipe.data)),
             "replay": tuple(map(named, recipe.replay)),
-            "evaluation": tuple(map(named, recipe.evaluation)),
+            "evaluation": tuple(map(test, recipe.evaluation)),
         }
     )
+
+
+def _names(paths: Iterable[str]) -> dict[str, str]:
+    """A file name for each path. Of several `train.tsv`, the one that lies deepest is called by its folder.
+
+    Folders are named below another such file alone: those above may say who a person is.
+    """
+    names: dict[str, str] = {}
+    for path in sorted(dict.fromkeys(paths), key=lambda path: len(Path(path).parts)):
+        plain, taken = Path(path), {name.casefold(): Path(holder) for holder, name in names.items()}
+        holder, name = taken.get(plain.name.casefold()), plain.name
+        if holder is not None and plain.parent.is_relative_to(holder.parent):
+            name = "-".join((*plain.parent.relative_to(holder.parent).parts, plain.name))
+        beside = (f"{plain.stem}-{number}{plain.suffix}" for number in count(2))
+        while name.casefold() in taken:
+            name = next(beside)
+        names[path] = name
+    return names
 
 
 def _paths(source: Any) -> dict[str, str]:
