@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from toolkit.records import BaseInfo, DataInfo, Hardware, Record, SelectionInfo, TaskKind
+from toolkit.records import BaseInfo, DataInfo, Hardware, Record, SelectionInfo, TaskKind, shown_change
 
 Grade = Literal["good", "fair", "weak", "poor", "no gain", "worse"]
 Change = Literal["better", "same", "worse"]
@@ -97,7 +97,7 @@ class ScoreRow(Record):
         """Adapted minus base, as shown."""
         if self.base is None or self.adapted is None:
             return None
-        return round(self.adapted.value - self.base.value, self.decimals)
+        return shown_change(self.base.value, self.adapted.value, self.decimals)
 
 
 class Verdict(Record):

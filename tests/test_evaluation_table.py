@@ -14,7 +14,7 @@ from evaluated_run import make_run, write_pairs
 
 from toolkit.errors import EvaluationError
 from toolkit.evaluation import comparison_table
-from toolkit.evaluation.table import as_csv, as_latex, as_markdown, models_of
+from toolkit.evaluation.table import as_csv, as_latex, as_markdown, cells, models_of
 from toolkit.records import EvaluationRecord, Score
 from toolkit.run_folder import RunFolder
 
@@ -58,10 +58,22 @@ def records() -> list[EvaluationRecord]:
 def test_target_directions_come_first_and_models_stand_side_by_side(records: list[EvaluationRecord]) -> None:
     target, known = comparison_table(records)
     assert (target.direction, known.direction) == ("eng>jav", "eng>ind")
-    assert target.change("adapted") == 50.25
+    assert target.change("adapted") == 50.2
     assert (target.is_noise("adapted"), known.is_noise("adapted")) == (False, True)
     assert target.change("base") is None
     assert models_of([target, known]) == ["base", "adapted"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [(3.149, 8.451, "+5.4"), (3.14, 81.449, "+78.3"), (8.451, 3.149, "-5.4"), (8.44, 8.36, "+0.0")],
+)
+def test_a_change_is_what_a_reader_finds_who_subtracts_the_numbers_shown(
+    before: float, after: float, change: str
+) -> None:
+    rows = comparison_table([record("base", BLEU=(before, None)), record("adapted", BLEU=(after, 0.001))])
+    *_, base, adapted, shown = cells(rows)[1][0]
+    assert (base.split()[0], adapted.split()[0], shown) == (f"{before:.1f}", f"{after:.1f}", change)
 
 
 def test_other_sentences_are_another_row(records: list[EvaluationRecord]) -> None:

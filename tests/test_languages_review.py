@@ -123,6 +123,17 @@ def rendered(text: str) -> str:
     return str(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [(3.149, 8.451, "3.1 | 8.5 | +5.4"), (0.9, 1.5, "0.9 | 1.5 | +0.6"), (0.81249, 0.9, "0.812 | 0.900 | +0.088")],
+)
+def test_a_difference_agrees_with_the_numbers_beside_it(before: float, after: float, shown: str) -> None:
+    score = ScoreChange(what="x", dataset="y", metric="z", before=before, after=after, comparable=True)
+    model = ModelReview(repository="org/name", revision="main", scores=(score,))
+    file = FileReview(file="jav.yaml", change="changed", models=(model,))
+    assert f"| `x` | `y` | `z` | {shown} |" in as_comment(Review(files=(file,)))
+
+
 def test_hostile_values_mean_nothing_in_the_comment() -> None:
     hostile = FileReview(
         file=HOSTILE,

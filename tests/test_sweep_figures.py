@@ -269,6 +269,22 @@ def test_differences_are_drawn_and_told_against_full(tmp_path: Path) -> None:
     assert table_of_differences(made, shown, base=True)[1] == [["cogsym", "not measured", "~-3.0% [-5.0, -1.0]"]]
 
 
+def test_a_difference_in_the_unit_of_a_score_agrees_with_the_scores_beside_it() -> None:
+    (panel,) = panels({"cogsym": (None,)}, directions=1)
+    shown = replace(
+        panel,
+        base=Mark(None, (3.149,), (), 3.0, 3.3),
+        series={"cogsym": (Mark(None, (8.451,), (0,), 8.0, 9.0),)},
+    )
+    found = apart("cogsym", panel.task, None, "base").model_copy(update={"value": 5.302, "low": 4.7, "high": 6.0})
+    made = record("methods").model_copy(update={"differences": (found,)})
+    assert [[*line[1:]] for line in table_of_panel(made, shown)[1]] == [
+        ["3.1 [3.0, 3.3]", ""],
+        ["90.0 [89.0, 91.0]", ""],
+        ["8.5 [8.0, 9.0]", "+5.4 [+4.7, +6.0]"],
+    ]
+
+
 def test_a_place_at_zero_is_told_like_the_others() -> None:
     shown = panels({"shifted": (0, 2)}, directions=1)
     found = tuple(apart("shifted", shown[0].task, -1.5).model_copy(update={"x": x}) for x in (0, 2))

@@ -296,3 +296,8 @@ class EvaluationRecord(Record):
     def score(self, metric: str) -> Score | None:
         """The score of this metric, where it was measured."""
         return next((score for score in self.scores if score.metric == metric), None)
+
+
+def shown_change(before: float, after: float, decimals: int) -> float:
+    """How far apart two scores are once rounded: what a reader finds who subtracts the numbers shown."""
+    return round(round(after, decimals) - round(before, decimals), decimals)

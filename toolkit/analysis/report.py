@@ -9,6 +9,7 @@ from pathlib import Path
 from toolkit.analysis.points import is_reference
 from toolkit.analysis.record import Difference, SweepFolder, SweepRecord
 from toolkit.analysis.scores import (
+    BASE,
     Mark,
     Panel,
     as_csv,
@@ -19,6 +20,7 @@ from toolkit.analysis.scores import (
     test_sets,
 )
 from toolkit.errors import EvaluationError
+from toolkit.records import shown_change
 
 HEADINGS = {
     "budgets": "Score against the number of layers that train",
@@ -129,8 +131,19 @@ def _apart(each: Difference | None, panel: Panel, mark: Mark | None) -> str:
     )
     if each.percent is None or each.percent_low is None or each.percent_high is None:
         digits = panel.decimals
-        return f"{chance}{each.value:+.{digits}f} [{each.low:+.{digits}f}, {each.high:+.{digits}f}]{of}"
+        value = _points_apart(each, panel, mark)
+        return f"{chance}{value:+.{digits}f} [{each.low:+.{digits}f}, {each.high:+.{digits}f}]{of}"
     return f"{chance}{each.percent:+.1f}% [{each.percent_low:+.1f}, {each.percent_high:+.1f}]{of}"
+
+
+def _points_apart(each: Difference, panel: Panel, mark: Mark | None) -> float:
+    """The difference as it follows from the two scores shown, where these are the ones that were compared."""
+    other = panel.base if each.against == BASE else panel.references.get(each.against)
+    if mark is None or other is None:
+        return each.value
+    shown = shown_change(other.mean, mark.mean, panel.decimals)
+    step = 10.0**-panel.decimals  # further apart, they are means over other seeds
+    return shown if abs(shown - each.value) <= step else each.value
 
 
 def _find(panel: Panel, name: str, x: int | None) -> Mark | None:

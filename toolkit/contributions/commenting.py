@@ -11,6 +11,7 @@ import unicodedata
 
 from hub_cards.text import code_span, fence
 from toolkit.contributions.reviewing import FileReview, ModelReview, Review, ScoreChange
+from toolkit.records import shown_change
 
 MARKER = "<!-- cogsym languages review -->"
 """The first line, by which an earlier comment is found and replaced."""
@@ -71,16 +72,22 @@ def _model(model: ModelReview) -> str:
 
 
 def _score(score: ScoreChange) -> str:
+    decimals = _decimals(*(value for value in (score.before, score.after) if value is not None))
     difference = ""
     if score.before is not None and score.after is not None and score.comparable:
-        difference = f"{score.after - score.before:+.{_decimals(score.before, score.after)}f}"
+        difference = f"{shown_change(score.before, score.after, decimals):+.{decimals}f}"
     star = "" if score.comparable else " \\*"
-    cells = (_code(score.what), _code(score.dataset), _code(score.metric), _number(score.before), _number(score.after))
+    cells = (
+        _code(score.what),
+        _code(score.dataset),
+        _code(score.metric),
+        *(_number(value, decimals) for value in (score.before, score.after)),
+    )
     return f"| {' | '.join(cells)} | {difference}{star} |"
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.{_decimals(value)}f}"
+def _number(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value:.{decimals}f}"
 
 
 def _decimals(*values: float) -> int:

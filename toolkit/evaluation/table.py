@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from toolkit.errors import EvaluationError
-from toolkit.records import EvaluationRecord, Score, TaskKind
+from toolkit.records import EvaluationRecord, Score, TaskKind, shown_change
 
 SIGNIFICANT = 0.05
 
@@ -43,10 +43,10 @@ class Row:
         return {"COMET-22": 4, "COMET": 4, "bits per byte": 3}.get(self.metric, 1)
 
     def change(self, model: str, baseline: str = "base") -> float | None:
-        """Points gained against the baseline, None where either was not measured."""
+        """Points gained against the baseline, as rounded as the scores; None where either was not measured."""
         if model == baseline or model not in self.scores or baseline not in self.scores:
             return None
-        return self.scores[model].value - self.scores[baseline].value
+        return shown_change(self.scores[baseline].value, self.scores[model].value, self.decimals)
 
     def is_noise(self, model: str) -> bool:
         """Whether the difference from the base could well come from the draw of sentences alone."""
