@@ -18,12 +18,11 @@ from hub_cards.facts import (
     Example,
     FullRun,
     LanguageFacts,
-    Measurement,
     ScoreRow,
     TrainingFacts,
 )
 from hub_cards.licences import licence_of
-from hub_cards.verdict import compare, judge
+from hub_cards.verdict import compare, decimals_of, judge, measurement
 from toolkit.errors import CardError, LanguageError
 from toolkit.languages import get_language
 from toolkit.languages.codes import usual_tag
@@ -89,15 +88,6 @@ def collect(run: RunFolder, name: str | None = None) -> CardFacts:
 def is_hub_id(name: str) -> bool:
     """Whether this has the form of a Hub id, `org/name`."""
     return _HUB_ID.fullmatch(name) is not None
-
-
-def decimals_of(metric: str, values: Iterable[float]) -> int:
-    """Decimals to show: one on the scale of 0 to 100, three on the scale of 0 to 1."""
-    if metric.startswith(("chrF", "BLEU", "spBLEU", "TER", "accuracy", "macro-F1")):
-        return 1
-    if metric.startswith("bits"):
-        return 3
-    return 3 if all(abs(value) <= 1 for value in values) else 1
 
 
 def _refuse_contradictions(
@@ -270,7 +260,7 @@ def _score_row(records: list[EvaluationRecord], metric: str) -> ScoreRow:
             "run `cogsym evaluate` again",
         )
     decimals = decimals_of(metric, [score.value for score in scores.values()])
-    measured = tuple(_measurement(model, score, decimals) for model, score in scores.items())
+    measured = tuple(measurement(model, score, decimals) for model, score in scores.items())
     models = {measurement.model: measurement for measurement in measured}
     p_value = scores[ADAPTED].p_value if ADAPTED in scores else None
     source, _, target = first.direction.partition(">")
@@ -288,15 +278,6 @@ def _score_row(records: list[EvaluationRecord], metric: str) -> ScoreRow:
         p_value=p_value,
         caution="; ".join(dict.fromkeys(score.caution for score in scores.values() if score.caution)) or None,
         change=compare(models.get(BASE), models.get(ADAPTED), p_value, lower_is_better=lower_is_better),
-    )
-
-
-def _measurement(model: str, score: Score, decimals: int) -> Measurement:
-    def rounded(value: float | None) -> float | None:
-        return None if value is None else round(value, decimals)
-
-    return Measurement(
-        model=model, value=round(score.value, decimals), low=rounded(score.low), high=rounded(score.high)
     )
 
 

@@ -5,7 +5,10 @@ The rule is the project's own and coarse on purpose: it errs towards warning, be
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hub_cards.facts import Change, Grade, Measurement, ScoreRow, Verdict
+from toolkit.records import Score
 
 # Least value for fair, good; below the first number it is poor. The better covered a metric, the earlier it stands.
 THRESHOLDS: dict[str, tuple[float, float, float]] = {
@@ -43,14 +46,53 @@ def judge(rows: tuple[ScoreRow, ...]) -> tuple[Verdict, ...]:
 
 
 def grade(row: ScoreRow) -> Grade:
-    """The word for this row: by the lower end of the interval where there is one, else by the score."""
+    """The word for this row."""
     assert row.adapted is not None
-    if row.change == "worse":
+    return _word(row.metric, row.adapted, row.change)
+
+
+def grade_of(score: Score, base: Score | None = None) -> Grade:
+    """The word for a score of a metric with thresholds; the same that a card says, wherever it is said.
+
+    Args:
+        score: what the model got.
+        base: what the model that it was adapted from got on the same sentences; None for that model itself.
+    """
+    decimals = decimals_of(score.metric, [score.value])
+    shown = measurement("adapted", score, decimals)
+    before = measurement("base", base, decimals) if base else None
+    change = compare(before, shown, score.p_value, lower_is_better=score.lower_is_better)
+    return _word(score.metric, shown, change)
+
+
+def decimals_of(metric: str, values: Iterable[float]) -> int:
+    """Decimals to show: one on the scale of 0 to 100, three on the scale of 0 to 1."""
+    if metric.startswith(("chrF", "BLEU", "spBLEU", "TER", "accuracy", "macro-F1")):
+        return 1
+    if metric.startswith("bits"):
+        return 3
+    return 3 if all(abs(value) <= 1 for value in values) else 1
+
+
+def measurement(model: str, score: Score, decimals: int) -> Measurement:
+    """A score as it is shown."""
+
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(value, decimals)
+
+    return Measurement(
+        model=model, value=round(score.value, decimals), low=rounded(score.low), high=rounded(score.high)
+    )
+
+
+def _word(metric: str, adapted: Measurement, change: Change | None) -> Grade:
+    """By the lower end of the interval where there is one, else by the score."""
+    if change == "worse":
         return "worse"
-    if row.change == "same":
+    if change == "same":
         return "no gain"
-    poor, fair, good = THRESHOLDS[row.metric]
-    value = row.adapted.low if row.adapted.low is not None else row.adapted.value
+    poor, fair, good = THRESHOLDS[metric]
+    value = adapted.low if adapted.low is not None else adapted.value
     if value < poor:
         return "poor"
     if value < fair:

@@ -15,6 +15,7 @@ import card_records
 import pytest
 from conftest import WORDS, Outcome
 
+from hub_cards import collect
 from toolkit.cli.space import page_folder
 from toolkit.errors import BaseModelError
 from toolkit.languages import Direction, Names, all_languages, get_language
@@ -297,7 +298,7 @@ def test_facts_come_from_the_records_and_the_unmeasured_is_left_out(
     assert "warning" not in strong
     assert "Licence" not in strong
     weak = facts.direction_facts(page, Direction("jav", "eng"), "en")
-    assert "This direction is weak" in weak
+    assert "This direction is poor" in weak
     assert "before" not in weak
     assert "<script" not in weak
     assert "&lt;script&gt;" in weak
@@ -306,6 +307,85 @@ def test_facts_come_from_the_records_and_the_unmeasured_is_left_out(
     assert "71.2" in table
     assert "not measured" in table
     assert "<script" not in table
+
+
+@pytest.mark.parametrize(
+    ("base", "adapted", "word", "said"),
+    [
+        (12.0, 71.2, "good", None),
+        (12.0, 41.5, "weak", "weak"),  # the interval reaches below 40, where the value does not
+        (12.0, 41.96, "fair", None),  # 39.96 is shown as 40.0
+        (3.1, 8.5, "poor", "poor"),
+        (41.0, 42.0, "no gain", "no_gain"),
+        (60.0, 50.0, "worse", "worse"),
+    ],
+)
+def test_the_page_and_the_card_have_one_word_for_a_direction(
+    tiny_base: Path, tiny_deltas: dict[str, Path], tmp_path: Path, base: float, adapted: float, word: str, said: str
+) -> None:
+    run = Path(shutil.copytree(tiny_deltas["jav"], tmp_path / "jav"))
+    measured(run, "base", "eng>jav", base)
+    measured(run, "adapted", "eng>jav", adapted)
+    page = open_catalogue(Settings(base=str(tiny_base), deltas=(str(run),)))
+    shown = facts.direction_facts(page, Direction("eng", "jav"), "en")
+    for key in ("weak", "poor", "no_gain", "worse"):
+        assert (ENGLISH[key] in shown) == (key == said)
+    card = card_records.make_records(tmp_path / "card", scores={})
+    for model, value in (("base", base), ("adapted", adapted)):
+        evaluation(model, "eng>jav", value).write(card.evaluation_records / f"{model}.json")
+    assert [verdict.grade for verdict in collect(card).verdicts] == [word]
+
+
+def test_what_the_base_serves_has_one_value_before_and_what_each_delta_left_of_it(
+    tiny_base: Path, tiny_deltas: dict[str, Path], tmp_path: Path
+) -> None:
+    kept = {"jav": 90.5, "sun": 81.25}
+    for code, after in kept.items():
+        run = Path(shutil.copytree(tiny_deltas[code], tmp_path / code))
+        config = json.loads((run / "config.json").read_text())
+        (run / "config.json").write_text(json.dumps({**config, "known_languages": ["eng", "ind"]}))
+        measured(run, "base", "eng>ind", 98.0)
+        measured(run, "adapted", "eng>ind", after)
+    page = open_catalogue(Settings(base=str(tiny_base), deltas=tuple(str(tmp_path / code) for code in kept)))
+    assert page.adaptation(Direction("eng", "ind")) is None
+    rows = facts.languages_table(page, "en").split("<tr>")
+    [row] = [row for row in rows if "Bahasa Indonesia" in row and row.index("English") < row.index("Bahasa Indonesia")]
+    before, after, _, model, _ = re.findall(r"<td>(.*?)</td>", row)
+    assert "98.0" in before
+    assert ENGLISH["by_base"] in model
+    assert "bar" not in after, "the base has no after"
+    for name, value in (("Basa Jawa", "90.5"), ("Basa Sunda", "81.2")):
+        assert re.search(rf"{name}[^:]*: <span[^>]*>{value}", after)
+
+
+def test_the_page_names_the_command_that_adds_a_language(catalogue: Catalogue) -> None:
+    for interface in INTERFACES:
+        assert "<code>cogsym adapt</code>" in facts.languages_table(catalogue, interface)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "told"),
+    [
+        (None, None, None),
+        ("eng", "jav", None),
+        (None, "jav", None),
+        ("eng", None, None),
+        (
+            "ceb",
+            "tgl",
+            f"The link asks for {get_language('ceb').names.own} to {get_language('tgl').names.own}, which no",
+        ),
+        ("jav", None, "The link asks for Basa Jawa to Basa Jawa, which no model here translates. Chosen instead: Eng"),
+        ("<b>" * 9, "jav", "The link asks for <b><b><b><b><b><b><b to Basa Jawa"),
+    ],
+)
+def test_a_link_to_what_nobody_serves_is_told(source: str | None, target: str | None, told: str | None) -> None:
+    shown = Direction("eng", "jav")
+    found = visits.problem_with_link(source, target, shown, "en")
+    assert found is None if told is None else (found or "").startswith(told)
+    assert visits.problem_with_link("eng", "jav", None, "en") == say(
+        "en", "no_direction", source="English", target="Basa Jawa"
+    )
 
 
 def test_what_was_learnt_stands_before_what_the_base_knew(

@@ -11,12 +11,13 @@ from comparison import comparison_tables
 from interface_texts import say
 from language_names import own_name, tag
 
+from hub_cards.verdict import grade_of
 from toolkit.errors import CogsymError
 from toolkit.languages import Direction, Language, get_language
 from toolkit.records import DeltaInfo, EvaluationRecord, Score
 from toolkit.routing import BASE, METRIC, Adaptation
 
-WEAK_CHRF = 40.0  # below, fewer than half of the words are usually right
+_CAUTIONED = ("weak", "poor", "no gain", "worse")  # words of the cards that a visitor is warned by
 _HERE = "\ue000"  # where HTML goes into a sentence; a sign that no text of ours has
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
@@ -36,7 +37,9 @@ def direction_facts(catalogue: Catalogue, direction: Direction | None, interface
         if adaptation.config.base.licence:
             rows.append((say(interface, "fact_licence"), escape(adaptation.config.base.licence)))
     body = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in rows)
-    warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in _warnings(base, record, interface))
+    before = _record(catalogue, direction, BASE) if adaptation else None
+    told = _warnings(base, record, before, interface)
+    warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in told)
     # The page's script sets these languages on what is written and read, for fonts, spelling and screen readers.
     languages = " ".join(
         f'data-{side}-lang="{escape(tag(get_language(code)))}"'
@@ -76,11 +79,11 @@ def languages_table(catalogue: Catalogue, interface: str) -> str:
     rows = []
     for direction, adaptation in served:
         before = _record(catalogue, direction, BASE)
-        after = _record(catalogue, direction, "adapted")
+        after = _record(catalogue, direction, "adapted") if adaptation else None
         measured = after or before
         cells = [
             _bar(before, interface),
-            _bar(after, interface),
+            _bar(after, interface) if adaptation else _kept(catalogue, direction, before, interface),
             str(measured.n) if measured else "",
             _model_name(adaptation, interface),
             _delta_size(adaptation) if adaptation else "",
@@ -184,16 +187,37 @@ def _size(adaptation: Adaptation, interface: str) -> list[tuple[str, str]]:
     ]
 
 
-def _warnings(base: str, record: EvaluationRecord | None, interface: str) -> list[str]:
+def _warnings(base: str, record: EvaluationRecord | None, before: EvaluationRecord | None, interface: str) -> list[str]:
     found = []
     score = record.score(METRIC) if record else None
-    if score is None:
+    if record is None or score is None:
         found.append(say(interface, "unmeasured"))
-    elif score.value < WEAK_CHRF:
-        found.append(say(interface, "weak"))
+    else:
+        comparable = before is not None and _rows(before) == _rows(record)
+        grade = grade_of(score, before.score(METRIC) if before and comparable else None)
+        if grade in _CAUTIONED:
+            found.append(say(interface, grade.replace(" ", "_")))
     if base == "pocket":
         found.append(say(interface, "pocket"))
     return found
+
+
+def _rows(record: EvaluationRecord) -> tuple[str, str]:
+    """What two records share whose scores can be put side by side."""
+    return record.task, record.data_fingerprint
+
+
+def _kept(catalogue: Catalogue, direction: Direction, before: EvaluationRecord | None, interface: str) -> str:
+    """What each delta left of a direction that the base itself serves: it has no "after", and each its own."""
+    lines = []
+    for adaptation in catalogue.adaptations.values():
+        for record in adaptation.evaluations:
+            same = before is not None and _rows(record) == _rows(before) and record.kind == "translation"
+            score = record.score(METRIC) if same and record.model == "adapted" else None
+            if score is not None:
+                number = f'<span class="score" title="{escape(score.signature)}">{escape(_number(score))}</span>'
+                lines.append(f"{_model_name(adaptation, interface)}: {number}")
+    return "<br>".join(lines) or f'<span class="quiet">{escape(say(interface, "not_measured"))}</span>'
 
 
 def _model_name(adaptation: Adaptation | None, interface: str) -> str:

@@ -40,6 +40,8 @@ ENGLISH = {
     "too_long": "One sentence has {count} tokens, and at most {limit} fit: “{sentence}”. Divide it with full stops or "
     "line breaks.",
     "no_direction": "No model here translates from {source} to {target}.",
+    "linked_elsewhere": "The link asks for {source} to {target}, which no model here translates. Chosen instead: "
+    "{from_shown} to {to_shown}.",
     "no_language": "No language can be translated here at the moment.",
     "failed": "Something went wrong here, and it is not your text. Please try again.",
     "unended": "The model found no end for: “{sentence}”. What is shown may go astray.",
@@ -57,8 +59,11 @@ ENGLISH = {
     "fact_licence": "Licence of the base",
     "fact_card": "Card",
     "weak": "This direction is weak: expect wrong words and invented ones. Do not rely on it.",
+    "poor": "This direction is poor: most sentences come out wrong. Do not use it except to study it.",
+    "no_gain": "In this direction the adaptation is no better than the base. Do not rely on it.",
+    "worse": "In this direction the adaptation is worse than the base. Do not rely on it.",
     "unmeasured": "Nobody has measured this direction yet.",
-    "pocket": "This is the pocket model: it knows a small phrasebook, and little beyond it.",
+    "pocket": "This is the pocket model: a very small one, which knows little beyond what it learnt from.",
     "skipped": "Left out: {name}. {reason}",
     "alternatives": "Other ways",
     "alternatives_help": "Click one to copy it. The share is how sure the model is of each word, on average.",
@@ -96,7 +101,7 @@ ENGLISH = {
     "languages_intro": "chrF++ on held-out sentences, with 95% intervals where they were computed: 0 is nothing in "
     "common, 100 the same text.",
     "add_yours": "Is your language missing? It takes sentences with their translation, one file that describes the "
-    "language, and `cogsym train`.",
+    "language, and `cogsym adapt`.",
     "changes_intro": "How far each part of the model moved when it learned {language}. The stronger the colour, the "
     "further; where there is none, nothing changed: the adaptation trains the outermost layers and leaves the middle "
     "as it was.",
@@ -144,6 +149,8 @@ INDONESIAN = {
     "too_long": "Satu kalimat berisi {count} token, sedangkan paling banyak {limit}: “{sentence}”. Bagilah dengan "
     "titik atau baris baru.",
     "no_direction": "Belum ada model di sini yang menerjemahkan dari {source} ke {target}.",
+    "linked_elsewhere": "Tautan ini meminta {source} ke {target}, yang belum dapat diterjemahkan model mana pun di "
+    "sini. Yang dipilih: {from_shown} ke {to_shown}.",
     "no_language": "Saat ini belum ada bahasa yang dapat diterjemahkan di sini.",
     "failed": "Ada yang salah di sini, bukan pada teks Anda. Silakan coba lagi.",
     "unended": "Model tidak menemukan akhir untuk: “{sentence}”. Yang tampil mungkin keliru.",
@@ -161,8 +168,11 @@ INDONESIAN = {
     "fact_licence": "Lisensi model dasar",
     "fact_card": "Kartu",
     "weak": "Arah ini lemah: akan ada kata yang salah atau karangan. Jangan diandalkan.",
+    "poor": "Arah ini buruk: kebanyakan kalimat keliru. Jangan dipakai selain untuk mempelajarinya.",
+    "no_gain": "Pada arah ini adaptasi tidak lebih baik daripada model dasar. Jangan diandalkan.",
+    "worse": "Pada arah ini adaptasi lebih buruk daripada model dasar. Jangan diandalkan.",
     "unmeasured": "Arah ini belum pernah diukur.",
-    "pocket": "Ini model saku: ia hanya mengenal buku frasa kecil, dan sedikit di luar itu.",
+    "pocket": "Ini model saku: model yang sangat kecil, yang hanya sedikit mengenal hal di luar kalimat latihannya.",
     "skipped": "Tidak disertakan: {name}. {reason}",
     "alternatives": "Cara lain",
     "alternatives_help": "Klik salah satu untuk menyalinnya. Persentase menunjukkan seberapa yakin model akan tiap "
@@ -201,7 +211,7 @@ INDONESIAN = {
     "languages_intro": "chrF++ pada kalimat uji, dengan selang 95% bila dihitung: 0 berarti tidak ada yang sama, 100 "
     "berarti teks yang sama.",
     "add_yours": "Bahasa Anda belum ada? Yang diperlukan: kalimat beserta terjemahannya, satu berkas yang "
-    "menjelaskan bahasanya, dan `cogsym train`.",
+    "menjelaskan bahasanya, dan `cogsym adapt`.",
     "changes_intro": "Seberapa jauh tiap bagian model bergeser ketika belajar {language}. Makin kuat warnanya, makin "
     "jauh; yang tidak berwarna tidak berubah sama sekali: adaptasi melatih lapisan terluar dan membiarkan bagian "
     "tengah seperti semula.",

@@ -45,10 +45,11 @@
         await new Promise((resolve) => setTimeout(resolve, 40));
       }
     },
-    translateIfLinked() {
+    translateIfLinked(problem) {
       document.documentElement.dataset.ready = "true"; // everything that the server fills in is here
       if (!linked || answered) return;
       answered = true;
+      if (problem) return; // translating would wipe it away, and into a language that nobody asked for
       find("go")?.click();
     },
   };

@@ -81,6 +81,8 @@ class _Page:
                     self.changes = gr.HTML(facts.what_changed(catalogue, "en"), elem_classes="prose", padding=False)
             # What a visitor's page shows is of this edition; its script presses the button to learn of another.
             self.edition = gr.State(None)
+            # What a link asked for that is not here, said until the visitor chooses or translates something.
+            self.linked = gr.State(None)
             self.news = gr.Button("", elem_id="news", visible="hidden")
             self._wire()
             add_endpoints(catalogue, MODEL_QUEUE)
@@ -209,15 +211,22 @@ class _Page:
                 self.changes,
                 self.notes,
                 self.consent,
+                self.linked,
             ],
             **QUIET,
         ).then(self._choose, choice, chosen, **QUIET).then(
             # Now, because a visitor may have written something before all of this was there.
             self._typed,
-            [self.input, *choice],
+            [self.input, *choice, self.linked],
             [self.counter, self.problem],
             **QUIET,
-        ).then(None, None, None, js="() => window.cogsym.translateIfLinked()", api_visibility="private")
+        ).then(
+            None,
+            self.problem,
+            None,
+            js="(problem) => window.cogsym.translateIfLinked(problem)",
+            api_visibility="private",
+        )
         self.news.click(
             self._renew,
             [self.edition, *choice],
@@ -246,7 +255,14 @@ class _Page:
             **QUIET,
         ).then(self._choose, choice, chosen, **QUIET)
         self.input.change(  # not `input`, which misses what is pasted
-            self._typed, [self.input, *choice], [self.counter, self.problem], trigger_mode="always_last", **QUIET
+            self._typed,
+            [self.input, *choice, self.linked],
+            [self.counter, self.problem],
+            trigger_mode="always_last",
+            **QUIET,
+        )
+        gr.on([self.source.input, self.target.input, self.swap.click], _nothing, None, self.linked, **QUIET).then(
+            self._typed, [self.input, *choice, self.linked], [self.counter, self.problem], **QUIET
         )
         self.compare.change(lambda wanted: gr.update(visible=wanted, value=""), self.compare, self.base_output, **QUIET)
 
@@ -272,8 +288,9 @@ class _Page:
             **waiting,
         }
         self.go.click(**translation)
+        self.go.click(_nothing, None, self.linked, **QUIET)
         for button in self.examples:
-            button.click(lambda text: text, button, self.input, **QUIET).then(**translation)
+            button.click(lambda text: (text, None), button, [self.input, self.linked], **QUIET).then(**translation)
         self.more.click(
             self._other_ways,
             self.rated,
@@ -302,6 +319,7 @@ class _Page:
             facts.what_changed(self.catalogue, interface),
             facts.skipped_notes(self.catalogue, interface),
             self.opinions.consent(interface),
+            visits.problem_with_link(asked.get("src"), asked.get("tgt"), direction, interface),
         ]
 
     def _renew(
@@ -377,10 +395,10 @@ class _Page:
             text if translation else "",
         ]
 
-    def _typed(self, text: str, source: str, target: str, request: gr.Request) -> tuple[str, str]:
+    def _typed(self, text: str, source: str, target: str, linked: str | None, request: gr.Request) -> tuple[str, str]:
         interface = _interface(request)
         problem = visits.problem_with(self.catalogue, text, source, target, interface) if text.strip() else None
-        return visits.counter(text, interface), visits.problem_html(problem)
+        return visits.counter(text, interface), visits.problem_html(problem or linked)
 
     def _translate(
         self, text: str, source: str, target: str, compare: bool, request: gr.Request
@@ -430,6 +448,10 @@ class _Page:
         interface = _interface(request)
         told = self.opinions.keep(rated, opinion, words, _visitor(request), interface)
         return told, self.opinions.consent(interface)
+
+
+def _nothing() -> None:
+    """Forgets what a state holds."""
 
 
 def _language_choice(languages: list[Language], value: str | None, name: Any, elem_id: str) -> gr.Dropdown:

@@ -27,6 +27,7 @@ log = logging.getLogger("cogsym.page")
 
 LIMIT_CHARACTERS = 5_000
 ALTERNATIVE_SENTENCES = 8  # more would be a long wait, for a list that nobody reads
+_LONGEST_CODE = 20  # characters of an unknown one, which may be anything that a link holds
 STEP_SECONDS = 0.05  # a page that is told more often only flickers
 
 
@@ -88,6 +89,17 @@ def problem_with(catalogue: Catalogue, text: str, source: str | None, target: st
         begin = length.longest[:50] + "…"
         return say(interface, "too_long", count=length.longest_tokens, limit=length.limit_tokens, sentence=begin)
     return None
+
+
+def problem_with_link(source: str | None, target: str | None, shown: Direction | None, interface: str) -> str | None:
+    """What to say where a link names languages and others are shown; None where it names none, or these."""
+    asked = Direction(source or (shown.source if shown else ""), target or (shown.target if shown else ""))
+    if not (source or target) or asked == shown:
+        return None
+    if shown is None:
+        return say(interface, "no_direction", source=_name(asked.source), target=_name(asked.target))
+    names = {"source": asked.source, "target": asked.target, "from_shown": shown.source, "to_shown": shown.target}
+    return say(interface, "linked_elsewhere", **{field: _name(code) for field, code in names.items()})
 
 
 def counter(text: str, interface: str) -> str:
@@ -254,4 +266,4 @@ def _name(code: str | None) -> str:
     try:
         return get_language(code or "").names.own
     except CogsymError:
-        return "—"
+        return (code or "—")[:_LONGEST_CODE]

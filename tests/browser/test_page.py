@@ -240,11 +240,24 @@ def test_the_link_that_is_copied_leads_back_here(visit: Callable[..., Any], addr
     sync_api.expect(source(other)).to_have_value("cup & book?")
 
 
-@pytest.mark.parametrize("query", ["?src=xxx&tgt=jav&q=sun.", "?src=eng&tgt=eng&q=sun.", "?tgt=jav&q=sun."])
-def test_a_link_with_unknown_languages_still_opens(visit: Callable[..., Any], query: str) -> None:
+@pytest.mark.parametrize("query", ["?src=xxx&tgt=jav&q=sun.", "?src=eng&tgt=eng&q=sun.", "?src=ceb&tgt=tgl&q=sun."])
+def test_a_link_to_what_nobody_serves_says_so_and_waits(visit: Callable[..., Any], query: str) -> None:
     page = visit(query)
     sync_api.expect(source(page)).to_have_value("sun.")
+    told = page.locator("#problem .problem")
+    sync_api.expect(told).to_contain_text("which no model here translates. Chosen instead: English to Basa Jawa.")
+    page.wait_for_timeout(500)
+    sync_api.expect(told).to_be_visible()
+    sync_api.expect(page.locator("#translation textarea")).to_have_value("")
+    page.locator("#go").click()
     expect_translation(page, "moon.")
+    sync_api.expect(told).to_have_count(0)
+
+
+def test_a_link_that_names_one_language_opens_with_it(visit: Callable[..., Any]) -> None:
+    page = visit("?tgt=jav&q=sun.")
+    expect_translation(page, "moon.")
+    sync_api.expect(page.locator("#problem .problem")).to_have_count(0)
 
 
 def test_the_translation_can_be_copied(visit: Callable[..., Any]) -> None:
