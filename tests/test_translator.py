@@ -197,7 +197,10 @@ def test_the_model_moves_with_all_that_was_decoded(
     before = {name: weight.data_ptr() for name, weight in moved.model.named_parameters()}
     with monkeypatch.context() as other_device:
         other_device.setattr(torch.Tensor, "to", lambda self, *_, **__: self.clone())  # as to a card and back
-        moved._switcher.move("cpu")
+        other_device.setattr(moved.model, "to", lambda *_: pytest.fail("the weights are there already"))
+        frequencies = moved.model.model.rotary_emb.inv_freq
+        moved.move("cpu")
+        assert moved.model.model.rotary_emb.inv_freq is not frequencies
     after = {name: weight.data_ptr() for name, weight in moved.model.named_parameters()}
     assert not set(before.values()) & set(after.values())
     assert moved.translate("sun.", "eng>jav") == "moon."

@@ -165,7 +165,11 @@ class Translator:
     def move(self, device: str | torch.device) -> None:
         """Take the model and all decoded deltas to another device; deltas that come later are decoded there."""
         self._switcher.move(device)
-        self.model.to(device)  # what is no weight, such as rotary frequencies
+        # What is no weight, such as rotary frequencies. `model.to` would take the weights once more, and the package of
+        # ZeroGPU loses track of a parameter that is moved to where it lies.
+        for module in self.model.modules():
+            for name, buffer in module.named_buffers(recurse=False):
+                setattr(module, name, buffer.to(device))
 
     def allow_forks(self) -> None:
         """From now on this process may fork at any time: no child inherits a lock that another thread holds."""
