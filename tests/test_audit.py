@@ -157,7 +157,36 @@ def test_exchanged_columns_of_two_scripts_need_no_identification(tmp_path: Path)
     assert codes(audit(wrong, ["npi", "eng"], identifier=None)) == ["swapped-columns"]
 
 
-def test_relatives_are_never_held_against_a_language(tmp_path: Path) -> None:
+def test_a_column_in_a_close_relative_is_something_to_look_at(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", pairs("eng", "ind"), ("eng", "jav"))
+    told = audit(path, ["jav", "eng"]).find("wrong-language")
+    assert told is not None
+    assert told.severity == "look"
+    assert re.match(r"8\d% of the Javanese column looks like Indonesian, a close relative of Javanese", told.message)
+    right = audit(write(tmp_path / "b.tsv", pairs()), ["jav", "eng"])
+    assert right.sides[0].identified is not None
+    assert (right.sides[0].identified.share or 0) < 0.5  # hardly known, and not taken for the relative either
+    assert right.findings == ()
+
+
+def test_the_last_column_is_taken_only_where_nothing_speaks_against_it(tmp_path: Path) -> None:
+    balinese = write(tmp_path / "a.tsv", pairs("eng", "jav"), ("eng", "B"))
+    (stop,) = audit(balinese, ["ban", "eng"]).stops
+    assert "The only column left for ban is 'B'." in stop.message
+    assert "By its texts" not in stop.message
+    chinese = [(row["eng"], f"我们的房子很漂亮，有{index}扇窗户。") for index, row in enumerate(ROWS[:60])]
+    for identifier in ("auto", None):
+        found = audit(write(tmp_path / "b.tsv", chinese, ("eng", "B")), ["ceb", "eng"], identifier=identifier)
+        assert "seems to be" not in found.stops[0].message + found.stops[0].fix
+        assert "left" not in found.stops[0].message
+        assert found.columns == {"eng": "eng"}
+    english = [(row["eng"], f"{row['eng']} and that is all that we know of it") for row in ROWS[:60]]
+    assert "ban" not in audit(write(tmp_path / "c.tsv", english, ("eng", "B")), ["ban", "eng"]).columns
+    named = write(tmp_path / "d.tsv", pairs("eng", "jav"), ("eng", "Tagalog"))
+    assert "ceb" not in audit(named, ["ceb", "eng"], identifier=None).columns
+
+
+def test_relatives_are_not_held_against_a_language_that_nobody_can_tell(tmp_path: Path) -> None:
     """Indonesian in the column of a language that identification does not know: it says `id`, and we say nothing."""
     found = audit(write(tmp_path / "a.tsv", pairs("eng", "ind"), ("eng", "ban")), ["ban", "eng"])
     assert found.findings == ()
@@ -489,10 +518,21 @@ def test_known_problems_of_real_data_are_found(real_data: Path) -> None:
 def test_good_real_data_is_not_stopped(real_data: Path) -> None:
     nusax = real_data / "nusax/mt/train.csv"
     for code in ("ban", "bug", "ace", "mad", "min", "jav", "sun", "bjn", "bbc", "nij"):
-        assert not audit(nusax, [code, "eng"]).stops, code
+        found = audit(nusax, [code, "eng"])
+        assert not found.stops, code
+        assert found.find("wrong-language") is None, code
         assert not audit(nusax, [code, "ind"]).stops, code
     for pair in ("en-hau", "en-pcm", "en-tsn", "en-twi", "en-zul"):
         target = pair.removeprefix("en-")
         assert not audit(real_data / f"lafand_mt/{pair}/dev.json", [target, "eng"]).stops, pair
     for code in ("deu", "fra", "tgl", "ceb", "hat"):
         assert not audit(real_data / "bible/verses_short.tsv", [code, "eng"], columns={"eng": "eng_bbe"}).stops, code
+
+
+@pytest.mark.real_data
+def test_tagalog_in_the_column_of_cebuano_is_told(real_data: Path) -> None:
+    bible = real_data / "bible/verses_short.tsv"
+    told = audit(bible, ["ceb", "eng"], columns={"ceb": "tgl", "eng": "eng_bbe"}).find("wrong-language")
+    assert told is not None
+    assert "looks like Tagalog, a close relative of Cebuano" in told.message
+    assert audit(bible, ["ceb", "eng"], columns={"eng": "eng_bbe"}).find("wrong-language") is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from toolkit.languages.searching import plain
 
 _LOOKED_AT = 100
 _SEEMS = 0.5  # share of a column's texts in a language from which on it seems to be that language's
+_SURE = 0.8  # probability from which on a guess can speak against a language
+_FEW_LETTERS = 0.2  # share of letters in its own script below which a column is not in that script
 
 
 @dataclass
@@ -54,7 +56,14 @@ def find_columns(
     by_name = {code: column for code, column in named_columns.items() if code in wanted_codes}
     found.columns |= by_name
     unnamed = [language for language in languages if language.code not in found.columns]
-    guessed = _by_look(unnamed, have, first, identifier, found.columns.values())
+    texts = _texts(have, first, found.columns.values())
+    seeming = _by_look(unnamed, texts, identifier)
+    # A column that is called by another language is not left over.
+    others = {column for code, column in named_columns.items() if code not in wanted_codes} | {*seeming.values()}
+    left = _left_over(
+        unnamed, {name: cells for name, cells in texts.items() if name not in others}, seeming, identifier
+    )
+    guessed = seeming | left
     found.columns |= guessed
     found.columns = {each.code: found.columns[each.code] for each in languages if each.code in found.columns}
     if by_name:
@@ -80,8 +89,9 @@ def find_columns(
         fix = "name the column of each language with --columns, e.g. --columns eng=english,ban=balinese"
         if guessed:
             named = ",".join(f"{code}={column}" for code, column in found.columns.items())
-            seems = ", ".join(f"'{column}' seems to be {code}" for code, column in guessed.items())
-            message += f" By its texts, {seems}."
+            seems = ", ".join(f"'{column}' seems to be {code}" for code, column in seeming.items())
+            message += f" By its texts, {seems}." if seeming else ""
+            message += "".join(f" The only column left for {code} is '{column}'." for code, column in left.items())
             fix = f'if that is right, write --columns "{named}", or name the columns by their codes in the file'
         found.findings.append(_stop("no-column", message, fix))
     return found
@@ -144,18 +154,17 @@ def _is_numbers(column: str, first: Sequence[Mapping[str, Any]]) -> bool:
     return sum(map(str.isdigit, cells)) > sum(map(str.isalpha, cells))
 
 
+def _texts(have: Sequence[str], first: Sequence[Mapping[str, Any]], taken: Collection[str]) -> dict[str, list[str]]:
+    """The first cells of each column of text that no language has yet, without empty ones."""
+    texts = {column: [str(row.get(column) or "") for row in first[:_LOOKED_AT]] for column in have}
+    filled = {column: [cell for cell in cells if cell.strip()] for column, cells in texts.items()}
+    return {column: cells for column, cells in filled.items() if column not in taken and _is_text(cells)}
+
+
 def _by_look(
-    languages: Sequence[Known],
-    have: Sequence[str],
-    first: Sequence[Mapping[str, Any]],
-    identifier: Identifier | None,
-    taken: Any,
+    languages: Sequence[Known], texts: Mapping[str, Sequence[str]], identifier: Identifier | None
 ) -> dict[str, str]:
-    """For each language the column whose texts look like it; the last language gets the last column of text."""
-    texts = {
-        column: [str(row.get(column) or "") for row in first[:_LOOKED_AT]] for column in have if column not in taken
-    }
-    texts = {column: cells for column, cells in texts.items() if _is_text(cells)}
+    """For each language the column whose texts look like it."""
     guessed: dict[str, str] = {}
     for language in languages:
         shares = {
@@ -166,27 +175,56 @@ def _by_look(
         best = max(shares, key=lambda column: shares[column], default=None)
         if best is not None and shares[best] >= _SEEMS:
             guessed[language.code] = best
-    rest = [column for column in texts if column not in guessed.values()]
-    lacking = [language for language in languages if language.code not in guessed]
-    if len(rest) == 1 and len(lacking) == 1:
-        guessed[lacking[0].code] = rest[0]
     return guessed
 
 
-def _is_text(cells: Sequence[str]) -> bool:
-    filled = [cell for cell in cells if cell.strip()]
+def _left_over(
+    languages: Sequence[Known],
+    texts: Mapping[str, Sequence[str]],
+    guessed: Collection[str],
+    identifier: Identifier | None,
+) -> dict[str, str]:
+    """The last column for the last language, unless its texts speak against it.
+
+    Args:
+        texts: of the columns that are left.
+        guessed: codes of the languages that have one.
+    """
+    lacking = [language for language in languages if language.code not in guessed]
+    if len(texts) != 1 or len(lacking) != 1:
+        return {}
+    ((column, cells),) = texts.items()
+    return {} if _speaks_against(cells, lacking[0], identifier) else {lacking[0].code: column}
+
+
+def _speaks_against(cells: Sequence[str], language: Known, identifier: Identifier | None) -> bool:
+    """Whether texts are in other letters than a language, or surely in one that is no relative."""
+    if _own_script_share(cells, language) < _FEW_LETTERS:
+        return True
+    if identifier is None:
+        return False
+    guesses = [identifier(cell) for cell in cells]
+    sure = Counter(label for label, probability in guesses if probability >= _SURE)
+    akin = (*language.codes, *language.related)
+    return any(count >= _SEEMS * len(cells) and not is_language(label, akin) for label, count in sure.items())
+
+
+def _is_text(filled: Sequence[str]) -> bool:
     letters = sum(sum(map(str.isalpha, cell)) for cell in filled)
     return bool(filled) and letters > 0.5 * sum(map(len, filled)) and len(set(filled)) > len(filled) / 10
 
 
 def _share(cells: Sequence[str], language: Known, identifier: Identifier | None) -> float:
-    filled = [cell for cell in cells if cell.strip()]
     if identifier is not None and identifier.knows(language.codes):
-        return sum(is_language(identifier(cell)[0], language.codes) for cell in filled) / len(filled)
+        return sum(is_language(identifier(cell)[0], language.codes) for cell in cells) / len(cells)
     if language.script in (None, "Latn"):  # nearly everything is in Latin letters: that tells nothing
         return 0.0
+    return _own_script_share(cells, language)
+
+
+def _own_script_share(cells: Sequence[str], language: Known) -> float:
     scripts: Counter[str] = Counter()
-    for cell in filled:
+    for cell in cells:
         letters_by_script(cell, scripts)
     return sum(n for script, n in scripts.items() if language.is_written_in(script)) / max(1, scripts.total())
 
