@@ -334,6 +334,17 @@ def test_the_command_translates(cogsym: Callable[..., Outcome], tiny_base: Path,
     assert (done.code, done.out) == (0, "moon.\n")
 
 
+@pytest.mark.parametrize("options", [(), ("--compare",)])
+def test_the_command_refuses_a_direction_that_nothing_was_trained_on(
+    cogsym: Callable[..., Outcome], tiny_base: Path, tiny_deltas: dict[str, Path], options: tuple[str, ...]
+) -> None:
+    here = (tiny_deltas["jav"], "--base", tiny_base)
+    done = cogsym("translate", *here, "sun.", "--direction", "eng>ceb", *options)
+    assert (done.code, done.out) == (1, "")
+    assert "no model here translates eng>ceb" in done.err
+    assert "directions: eng>jav, jav>eng" in done.err
+
+
 def test_the_command_reads_lines_from_a_pipe(
     cogsym: Callable[..., Outcome],
     tiny_base: Path,

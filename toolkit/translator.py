@@ -180,6 +180,14 @@ class Translator:
         """Names of the models that serve a direction, the best first; the unadapted base is `base`."""
         return self._routes.get(_direction(direction), ())
 
+    def model_for(self, direction: Direction | str) -> str:
+        """Name of the model that translates in a direction unless another one is asked for.
+
+        Raises:
+            TranslationError: if no model serves the direction.
+        """
+        return require_route(self._routes, _direction(direction), None, self._adaptations)
+
     def length(self, text: str, direction: Direction | str, *, model: str | None = None) -> Length:
         """How many sentences a text has, and whether its longest fits the model."""
         direction = _direction(direction)

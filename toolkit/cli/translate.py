@@ -59,13 +59,17 @@ def _texts(text: str | None) -> list[str]:
 
 
 def _models(translator: Translator, direction: str, compare: bool) -> list[str]:
-    """The adaptation for what it was trained on; elsewhere whichever model is best, and that is said."""
+    """The adaptation for what it was trained on; the base, and that is said, for what it knows by itself.
+
+    Raises:
+        TranslationError: if neither serves the direction.
+    """
     from toolkit.routing import BASE
 
-    best = translator.models(direction)[:1] or tuple(translator.adaptations)
-    if best[0] == BASE and not compare:
+    best = translator.model_for(direction)
+    if best == BASE and not compare:
         err.print(f"{direction} is served by the unadapted base, which knows both languages", style="dim")
-    return [best[0], *(name for name in (BASE, *translator.adaptations) if compare and name != best[0])]
+    return [best, *(name for name in (BASE, *translator.adaptations) if compare and name != best)]
 
 
 def _translated(translator: Translator, text: str, direction: str, model: str) -> str:
