@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ def sundanese(tmp_path: Path) -> CardFacts:
     changes = {"language": "sun", "directions": ("eng>sun", "sun>eng")}
     run = make_records(tmp_path / "sun-run", config=changes, training={"language": "sun", "data": ()}, scores=scores)
     return collect(run)
+
+
+def test_a_run_in_the_folder_that_a_command_made_is_listed_by_that(tmp_path: Path, cogsym: Callable[..., Any]) -> None:
+    make_records(tmp_path / "javanese" / "run")
+    listed = cogsym("index", tmp_path / "javanese" / "run")
+    assert listed.code == 0, listed.err
+    assert rows(listed.out)[0][0] == "Javanese (`javanese`)"
 
 
 def rows(page: str) -> list[list[str]]:

@@ -486,8 +486,8 @@ def test_runs_over_one_base_are_compared_in_one_evaluation(
 
 
 def test_two_runs_of_one_name_cannot_be_compared(tiny_base: Path, tmp_path: Path) -> None:
-    one, other = make_run(tiny_base, tmp_path / "one"), make_run(tiny_base, tmp_path / "other")
-    with pytest.raises(EvaluationError, match="two runs are called 'run'"):
+    one, other = (make_run(tiny_base, tmp_path / folder / "jav") for folder in ("one", "other"))
+    with pytest.raises(EvaluationError, match="two runs are called 'jav'"):
         evaluate(one, against=[other])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,19 @@ def test_two_runs_of_one_name_are_an_error(cogsym: Callable[..., Any], runs: tup
     outcome = cogsym("table", runs[0], runs[0])
     assert outcome.code == 1
     assert "error: two runs are called 'first'" in outcome.err
+
+
+def test_runs_in_the_folders_that_commands_make_are_called_by_those(
+    cogsym: Callable[..., Any], runs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    made = [tmp_path / name / "run" for name in ("demo", "esperanto")]
+    for run, place in zip(runs, made, strict=True):
+        shutil.copytree(run, place)
+    outcome = cogsym("table", *made, "--format", "csv")
+    assert outcome.code == 0, outcome.err
+    assert "demo" in outcome.out
+    assert "esperanto" in outcome.out
+    assert [RunFolder(run).name for run in (*runs, *made)] == ["first", "second", "demo", "esperanto"]
 
 
 def test_evaluate_prints_records_as_json(cogsym: Callable[..., Any], tiny_base: Path, tmp_path: Path) -> None:

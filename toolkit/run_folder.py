@@ -29,12 +29,21 @@ from toolkit.languages import look_in
 from toolkit.languages.registry import CARRIED
 from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, SelectionInfo, TrainingRecord
 
+INNER = "run"
+"""The run folder in what `cogsym adapt` and `cogsym demo` make, beside the recipe and the data."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
     """The paths of one run. A downloaded or published delta repository is the same, less the unpublished parts."""
 
     root: Path
+
+    @property
+    def name(self) -> str:
+        """What tables and other runs call this one: its folder; of the `run` in a folder that a command made, that."""
+        folder = self.root.resolve()
+        return folder.parent.name or folder.name if folder.name == INNER else folder.name
 
     @property
     def recipe(self) -> Path:

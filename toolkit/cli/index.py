@@ -53,7 +53,9 @@ def _facts(delta: str) -> CardFacts:
 
     if is_repo_id(delta.partition("@")[0]) and not Path(delta).exists():
         return hub.read_published([delta])[0].facts
-    return collect(RunFolder(Path(delta)))
+    run = RunFolder(Path(delta))
+    facts = collect(run)
+    return facts if facts.published else facts.model_copy(update={"name": run.name})
 
 
 def _published_by(author: str) -> list[CardFacts]:

@@ -61,7 +61,7 @@ def read_runs(runs: Sequence[Path]) -> list[EvaluationRecord]:
     """
     from toolkit.run_folder import RunFolder
 
-    names = [run.resolve().name for run in runs]
+    names = [RunFolder(run).name for run in runs]
     if len(set(names)) < len(names):
         raise EvaluationError(f"two runs are called '{max(names, key=names.count)}'", "rename the folder of one")
     records = []

@@ -34,7 +34,7 @@ class Evaluated:
     @property
     def name(self) -> str:
         """What other runs call this one."""
-        return self.run.root.resolve().name
+        return self.run.name
 
     def samples(self, model: str, task: Task) -> list[dict[str, Any]] | None:
         """What the model answered in an evaluation of the same facts; None if there was none."""
