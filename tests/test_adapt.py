@@ -116,6 +116,10 @@ def test_it_goes_on_where_it_was_stopped(
     assert done.code == 0, done.err
     assert (tmp_path / "jv" / "run" / "README.md").is_file()
     assert before is None or trained.read_bytes() == before, "what was done is not done again"
+    again = cogsym("adapt", "--resume", "jv")
+    assert (again.code, again.out) == (0, done.out)
+    assert "nothing left to do in jv" in again.err
+    assert "Evaluate" not in again.err
 
 
 def test_a_language_of_ones_own_is_learnt_and_travels(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from toolkit.errors import TrainingStopped
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +59,60 @@ def test_its_recipe_can_be_used_again(demo: tuple[Path, str]) -> None:
     assert all(Path(source.path).is_file() for source in (*recipe.data, *recipe.replay))
 
 
-def test_it_does_not_write_over_an_earlier_one(demo: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
-    from toolkit.cli import main
+def test_a_second_call_shows_what_the_first_has_made(demo: tuple[Path, str], cogsym: Callable[..., Any]) -> None:
+    folder, printed = demo
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors")}
+    again = cogsym("demo", "--quick", "--out", folder)
+    assert again.code == 0, again.err
+    assert "Train" not in again.err
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors")} == before
+    assert again.out.partition("What you have")[0] == printed.partition("What you have")[0]
 
+
+@pytest.mark.parametrize("stage", ["toolkit.training.train", "toolkit.delta.merge"])
+def test_it_goes_on_where_it_was_stopped(
+    cogsym: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    from toolkit import demo
+
+    def stop(*_: Any, **__: Any) -> Any:
+        raise TrainingStopped("stopped at step 1 of 2", None) if "train" in stage else KeyboardInterrupt
+
+    for name, value in {"QUICK_STEPS": 2, "QUICK_SENTENCES": 2}.items():
+        monkeypatch.setattr(demo, name, value)
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, stop)
+        stopped = cogsym("demo", "--quick", "--out", tmp_path / "demo")
+    assert stopped.code == (1 if "train" in stage else 130)
+    assert "the same command again goes on" in stopped.err
+    done = cogsym("demo", "--quick", "--out", tmp_path / "demo")
+    assert done.code == 0, done.err
+    assert (tmp_path / "demo" / "merged" / "config.json").is_file()
+
+
+def test_it_does_not_write_over_anything_else(
+    demo: tuple[Path, str], cogsym: Callable[..., Any], tmp_path: Path
+) -> None:
     folder, _ = demo
-    with pytest.raises(SystemExit) as stop:
-        main(["demo", "--quick", "--out", str(folder)])
-    assert stop.value.code == 1
-    assert "exists already" in capsys.readouterr().err
+    for options, said in (
+        (["--quick", "--seed", "3"], "with 40 steps and seed 0, not with 40 and 3"),
+        ([], "was begun with 40 steps"),
+        (["--quick", "--language", "sun"], "exists already"),
+    ):
+        refused = cogsym("demo", *options, "--out", folder)
+        assert refused.code == 1
+        assert said in refused.err
+        assert "--out" in refused.err
+        assert "--resume" not in refused.err
+
+
+def test_the_way_back_begins_where_the_way_there_ended(demo: tuple[Path, str], cogsym: Callable[..., Any]) -> None:
+    folder, printed = demo
+    block = printed.partition("interval)")[2].partition("What you have")[0].split("\n\n")[-2].splitlines()
+    said = {line[:14].strip(): line[14:] for line in block[1:]}
+    assert list(said) == ["base", "adapted", "and back", "phrasebook"]
+    back = cogsym("translate", folder / "run", said["adapted"], "--direction", "jav>eng")
+    assert back.out.strip() == said["and back"].strip()
 
 
 def test_an_unknown_language_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

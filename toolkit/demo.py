@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.adaptation import Plan, refuse_existing
+from toolkit.adaptation import refuse_existing
 from toolkit.analysis import SweepFolder
-from toolkit.errors import TrainingError
+from toolkit.errors import OutputError, TrainingError
 from toolkit.recipe import Recipe, read_recipe
 from toolkit.recipes import find_recipe
 from toolkit.records import DeltaInfo, EvaluationRecord, TrainingRecord
-from toolkit.run_folder import RunFolder
+from toolkit.run_folder import INNER, RunFolder
 from toolkit.stages import Listener, evaluate, publish, train
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ class Demo:
     example: tuple[str, str]  # a test sentence in English, and what the phrasebook says
     before: str = ""  # the base's translation of it
     after: str = ""  # what the base with the published delta says
-    back: str = ""  # and from the new language into English
-    plan: Plan | None = None
+    back: str = ""  # and what it makes of that in English
     training: TrainingRecord | None = None
     delta: DeltaInfo | None = None
     evaluations: list[EvaluationRecord] = field(default_factory=list)
@@ -42,7 +41,7 @@ class Demo:
 
     @property
     def run(self) -> RunFolder:
-        return RunFolder(self.folder / "run")
+        return RunFolder(self.folder / INNER)
 
     @property
     def published(self) -> Path:
@@ -66,23 +65,24 @@ def run_demo(
 ) -> Demo:
     """Teach the pocket model a language and carry the result through every stage that Llama-2 goes through.
 
+    Called again after an interruption it goes on, and what is done already is only shown.
+
     Args:
-        out: folder to make.
+        out: folder to make, or one that the same demo was begun in.
         language: `jav` or `sun`.
         quick: only show that every stage works; the model learns next to nothing.
         compare: also train full, front, rear and middle, and evaluate them.
         seed: of mixing and shuffling.
 
     Raises:
-        OutputError: if `out` holds something already.
+        OutputError: if `out` holds something else already, a demo of other options among them.
         LanguageError: if the pocket has no such language.
     """
     started = time.monotonic()
-    refuse_existing(out)
     recipe = _write_inputs(out, language, quick, seed, listener)
     demo = Demo(out, language, _example(recipe, language))
 
-    demo.plan, demo.training, demo.delta = train(recipe, demo.run, listener)
+    demo.training, demo.delta = train(recipe, demo.run, listener, go_on="the same command again")
     demo.evaluations = evaluate(demo.run, listener, limit=QUICK_SENTENCES if quick else None)
     publish(demo.run, demo.published, listener, try_out=False)  # the next stage tries it out
     _use(demo, listener)
@@ -95,14 +95,35 @@ def run_demo(
 def _write_inputs(out: Path, language: str, quick: bool, seed: int, listener: Listener) -> Recipe:
     from toolkit import pocket
 
-    listener.stage(
-        "Write the phrasebook", "Sentences are all that a language needs; these are files like yours would be."
-    )
     shipped = find_recipe(f"pocket-{language}")
+    text, own = shipped.read_text(encoding="utf-8"), out / shipped.name
+    changes = {"seed": seed, **({"max_steps": QUICK_STEPS} if quick else {})}
+    if own.is_file() and own.read_text(encoding="utf-8") == text:
+        _refuse_other_options(RunFolder(out / INNER), read_recipe(own).model_copy(update=changes))
+        listener.stage(f"Go on in {out}", "What was done there is kept.")
+    else:
+        try:
+            refuse_existing(out)
+        except OutputError as error:
+            raise OutputError(f"{error.message}, and not by this demo", "choose another folder with --out") from error
+        listener.stage(
+            "Write the phrasebook", "Sentences are all that a language needs; these are files like yours would be."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    own.write_text(text, encoding="utf-8")  # first, since it tells a demo that was begun
     pocket.write_corpus(out / "data")
-    (out / shipped.name).write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
-    recipe = read_recipe(out / shipped.name).model_copy(update={"seed": seed})
-    return recipe.model_copy(update={"max_steps": QUICK_STEPS}) if quick else recipe
+    return read_recipe(own).model_copy(update=changes)
+
+
+def _refuse_other_options(run: RunFolder, recipe: Recipe) -> None:
+    """Raise where the run that was begun is not the one that is wanted."""
+    begun = read_recipe(run.recipe) if run.recipe.is_file() else recipe
+    if (begun.seed, begun.max_steps) != (recipe.seed, recipe.max_steps):
+        raise OutputError(
+            f"the demo in {run.root.parent} was begun with {begun.max_steps} steps and seed {begun.seed}, "
+            f"not with {recipe.max_steps} and {recipe.seed}",
+            "give the options that it was begun with, or choose another folder with --out",
+        )
 
 
 def _example(recipe: Recipe, language: str) -> tuple[str, str]:
@@ -120,20 +141,21 @@ def _use(demo: Demo, listener: Listener) -> None:
     from toolkit.translator import Translator
 
     listener.stage("Merge and translate", "What others do with it: the published delta on the base, bit for bit.")
-    merge(demo.published / demo.run.delta.name, base_of(demo.run), demo.merged)
+    if not demo.merged.is_dir():  # which appears when it is complete
+        merge(demo.published / demo.run.delta.name, base_of(demo.run), demo.merged)
     translator = Translator.from_pretrained(demo.published)
-    english, reference = demo.example
+    english, _ = demo.example
     demo.before = _say(translator, english, f"eng>{demo.language}", model=BASE)
     demo.after = _say(translator, english, f"eng>{demo.language}")
-    demo.back = _say(translator, reference, f"{demo.language}>eng")
+    demo.back = _say(translator, demo.after, f"{demo.language}>eng")
 
 
 def _compare(demo: Demo, recipe: Recipe, listener: Listener, quick: bool) -> None:
     from toolkit.analysis import TAKEN_OVER, SweepStep, Variation, plan_sweep, run_sweep
+    from toolkit.pretrained import base_of
     from toolkit.selection import read_layout
 
-    assert demo.plan is not None
-    layout = read_layout(demo.plan.base)
+    layout = read_layout(base_of(demo.run))
     selections = (recipe.select, *COMPARED)
     limit = QUICK_SENTENCES if quick else None
     sweep = plan_sweep("methods", recipe, layout, Variation(select=selections), limit=limit)

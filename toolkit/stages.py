@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from toolkit.adaptation import Plan, prepare, reopen, train_delta
+from toolkit.adaptation import prepare, reopen, train_delta
+from toolkit.errors import TrainingStopped
 from toolkit.recipe import Recipe
 from toolkit.records import DeltaInfo, EvaluationRecord, TrainingRecord
 from toolkit.run_folder import RunFolder
@@ -28,13 +29,18 @@ class Listener(Protocol):
         """The stage has come so far."""
 
 
-def train(recipe: Recipe, run: RunFolder, listener: Listener) -> tuple[Plan, TrainingRecord, DeltaInfo]:
-    """Train what the recipe says, or go on with the run that was begun in this folder.
+def train(recipe: Recipe, run: RunFolder, listener: Listener, *, go_on: str) -> tuple[TrainingRecord, DeltaInfo]:
+    """Train what the recipe says, or go on with the run that was begun in this folder; a finished one is left alone.
+
+    Args:
+        go_on: the command that goes on after an interruption.
 
     Raises:
         TrainingStopped: if it was interrupted.
         CogsymError: as `prepare` and `train_delta`.
     """
+    if run.is_trained:
+        return run.read_training(), run.read_delta_info()
     begun = run.recipe.is_file()
     plan = prepare(reopen(run.root) if begun else recipe, run.root, resume=begun)
     selection = plan.selection
@@ -45,8 +51,10 @@ def train(recipe: Recipe, run: RunFolder, listener: Listener) -> tuple[Plan, Tra
         if selection.method == "cogsym"
         else "What is learned is kept as the exact difference to the base.",
     )
-    training, delta = train_delta(plan, report=_training_report(listener), resume=begun)
-    return plan, training, delta
+    try:
+        return train_delta(plan, report=_training_report(listener), resume=begun)
+    except TrainingStopped as stop:
+        raise TrainingStopped(stop.message, f"{go_on} goes on from there") from stop
 
 
 def evaluate(run: RunFolder, listener: Listener, *, limit: int | None = None) -> list[EvaluationRecord]:

@@ -83,7 +83,7 @@ def adapt(
     """
     quiet_libraries()
     from toolkit.cli.story import Storyteller
-    from toolkit.from_corpus import Wish, carry_out, reopen
+    from toolkit.from_corpus import Wish, carry_out, is_done, reopen
     from toolkit.hub import parse_target
 
     goal = None if publish is None else parse_target(publish)  # a wrong one is told before hours of training
@@ -91,6 +91,8 @@ def adapt(
         raise OutputError("--card only plans, for another machine", "add --dry-run, or leave it out")
     if resume is not None:
         place = reopen(resume)
+        if publish is None and is_done(place):
+            err.print(f"nothing left to do in {escape(str(resume))}: it is trained, measured and described")
     else:
         if language is None or not data:
             raise CorpusError("what should be learnt, and from what?", "add --language CODE and --data FILE")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def demo(
-    to: Annotated[Path, typer.Option("--out", help="Folder to make.")] = Path("demo"),
+    to: Annotated[Path, typer.Option("--out", help="Folder to make, or to go on in.")] = Path("demo"),
     language: Annotated[str, typer.Option(help="jav (Javanese) or sun (Sundanese).")] = "jav",
     quick: Annotated[bool, typer.Option("--quick", help="Only show that every stage works; it learns little.")] = False,
     compare: Annotated[
@@ -37,9 +37,13 @@ def demo(
 
     if not as_json:
         err.print("[bold]Teaching a language model a language.[/] A few minutes on two cores; no network, no account.")
-    with Storyteller() as listener:
-        quiet_libraries()
-        made = run_demo(to, listener, language=language, quick=quick, compare=compare, seed=seed)
+    try:
+        with Storyteller() as listener:
+            quiet_libraries()
+            made = run_demo(to, listener, language=language, quick=quick, compare=compare, seed=seed)
+    except KeyboardInterrupt:
+        err.print("\nstopped; the same command again goes on from here", style="yellow")
+        raise typer.Exit(130) from None
     if as_json:
         out.print_json(json.dumps([record.model_dump() for record in _records(made)]))
         return
@@ -48,18 +52,17 @@ def demo(
 
 def _print_result(made: Demo, quick: bool) -> None:
     assert made.delta is not None
-    assert made.plan is not None
     out.print()
     out.print(_score_table(made))
     if quick:
         out.print("--quick trains for seconds only: these scores show that the stages work, and nothing else.")
     english, reference = made.example
     out.print(f"\n[bold]{escape(english)}[/]")
-    out.print(f"  base      {escape(made.before)}")
-    out.print(f"  adapted   [green]{escape(made.after)}[/]")
+    out.print(f"  base        {escape(made.before)}")
+    out.print(f"  adapted     [green]{escape(made.after)}[/]")
+    out.print(f"  and back    {escape(made.back)}")
     out.print(f"  phrasebook  {escape(reference)}")
-    out.print(f"  and back  {escape(made.back)}")
-    share = made.delta.size_bytes / made.plan.base_info.size_bytes
+    share = made.delta.size_bytes / made.run.read_config().base.size_bytes
     out.print(f"\n[bold]What you have[/] after {made.seconds:.0f} s")
     for what, path in (
         (f"delta, {made.delta.size_bytes / 1e6:.2f} MB ({share:.0%} of the model)", made.run.delta),

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from toolkit import stages
 from toolkit.adaptation import refuse_existing
-from toolkit.errors import OutputError, TrainingStopped
+from toolkit.errors import OutputError
 from toolkit.from_corpus.drafting import RECIPE
 from toolkit.recipe import Recipe, read_recipe
 from toolkit.records import DeltaInfo, EvaluationRecord, TrainingRecord
-from toolkit.run_folder import RunFolder
+from toolkit.run_folder import INNER, RunFolder
 from toolkit.stages import Listener
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Workplace:
 
     @property
     def run(self) -> RunFolder:
-        return RunFolder(self.root / "run")
+        return RunFolder(self.root / INNER)
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,21 @@ def reopen(out: Path) -> Workplace:
     return place
 
 
+def is_done(place: Workplace) -> bool:
+    """Whether the run is trained, measured on all tests of its recipe, and described."""
+    run = place.run
+    if not (run.is_trained and run.card.is_file()):
+        return False
+    delta = run.read_config().delta_sha256
+    measured = {
+        (record.dataset, record.direction)
+        for record in run.read_evaluations()
+        if record.model == "adapted" and record.delta_sha256 == delta
+    }
+    tests = read_recipe(run.recipe).evaluation
+    return all((test.dataset, one) in measured for test in tests for one in getattr(test, "directions", ()))
+
+
 def carry_out(place: Workplace, listener: Listener, *, publish_to: str | None = None) -> Adapted:
     """Train, evaluate, write the card, and publish; each of these only as far as it is not done.
 
@@ -100,13 +115,9 @@ def carry_out(place: Workplace, listener: Listener, *, publish_to: str | None = 
         CogsymError: as the stages.
     """
     recipe, run = read_recipe(place.recipe), place.run
-    if run.is_trained:
-        training, delta = run.read_training(), run.read_delta_info()
-    else:
-        try:
-            _, training, delta = stages.train(recipe, run, listener)
-        except TrainingStopped as stop:
-            raise TrainingStopped(stop.message, f"`cogsym adapt --resume {place.root}` goes on from there") from stop
+    if publish_to is None and is_done(place):
+        return Adapted(place, recipe, run.read_training(), run.read_delta_info(), tuple(run.read_evaluations()))
+    training, delta = stages.train(recipe, run, listener, go_on=f"`cogsym adapt --resume {place.root}`")
     evaluations = tuple(stages.evaluate(run, listener))
     published = None
     if publish_to is None:
