@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from hub_cards import collect, render
 from toolkit.errors import LanguageError
 from toolkit.hub.searching import hub_code
-from toolkit.languages import Language, Names, all_languages, get_language, search_languages
+from toolkit.languages import Language, Names, all_languages, get_language, own_code, own_direction, search_languages
 from toolkit.languages.checking import check_language_file
 from toolkit.languages.entries import Contributor, DataSet, EvaluationSet
 from toolkit.languages.registry import FOLDER
@@ -234,6 +234,29 @@ def test_an_unknown_code_suggests_the_language_that_was_meant() -> None:
     with pytest.raises(LanguageError) as caught:
         get_language("x" * 10_000)
     assert "languages list" in str(caught.value)
+
+
+def test_codes_that_people_type_are_known_and_others_are_told_by_their_name(cogsym: Run) -> None:
+    for code in ("tl", "fil", "tgl"):
+        assert own_code(code) == "tgl"
+        assert "Wikang Tagalog" in cogsym("languages", "show", code).out
+    assert own_direction("en>fil") == "eng>tgl"
+    assert (own_code("xx"), own_code("hil")) == ("xx", "hil")
+    with pytest.raises(LanguageError) as caught:
+        get_language("fil")
+    assert "write tgl" in str(caught.value)
+    with pytest.raises(LanguageError) as caught:
+        get_language("hil")
+    assert "hil is Hiligaynon" in str(caught.value)
+    assert "`cogsym languages new --code hil`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("ilo", "ilo (Iloko)"), ("Ilokano", "ilo (Iloko)"), ("war", "war (Waray (Philippines))"), ("Waray", "war (Waray")],
+)
+def test_search_knows_the_codes_and_names_of_iso_as_people_write_them(cogsym: Run, text: str, found: str) -> None:
+    assert f"ISO 639-3 has {found}" in cogsym("languages", "search", text).err
 
 
 def test_the_command_lists_finds_and_shows(cogsym: Run) -> None:

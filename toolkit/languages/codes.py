@@ -20,6 +20,7 @@ _BIBLIOGRAPHIC = {
 # CLDR, from which langcodes takes its aliases, renames these; ISO 639 does not.
 _KEPT = {"tgl": "tl", "hrv": "hr", "srp": "sr", "hbs": "sh"}
 _RETIRED = ("scr", "scc", "mol")
+_SHORT, _ALIKE = 4, 0.83  # letters up to which a name has no other spelling, and how much alike two spellings are
 _NO_MARKS = str.maketrans("(),-", "    ")
 _RIGHT_TO_LEFT = frozenset(
     """
@@ -139,15 +140,31 @@ def script_names(script: str) -> tuple[str, ...]:
     return tuple(_scripts()[script])
 
 
-def named(name: str) -> list[tuple[str, str]]:
-    """Code and name of each language that ISO 639-3 calls so, whether or not the toolkit knows it."""
-    return [
-        (three_letters(subtag), str(entry["Description"][0]))
+def named(text: str) -> list[tuple[str, str]]:
+    """Code and name of each language that has this code or name in ISO 639-3, whether or not the toolkit knows it.
+
+    What stands in brackets behind a name need not be given: `Waray` is `Waray (Philippines)`. Where no name is the
+    text, spellings that hardly differ from it count: `Ilokano` is `Iloko`.
+    """
+    wanted = " ".join(text.casefold().split())
+    entries = {
+        three_letters(subtag): (subtag, [str(described) for described in entry["Description"]])
         for subtag, entry in _languages().items()
-        if "Deprecated" not in entry
-        and "Scope" not in entry
-        and name.casefold() in (described.casefold() for described in entry["Description"])
-    ]
+        if "Deprecated" not in entry and "Scope" not in entry
+    }
+    spelt = {
+        code: {_bare(each) for each in names} | {*map(str.casefold, names)} for code, (_, names) in entries.items()
+    }
+    found = [code for code, (subtag, _) in entries.items() if wanted in (code, subtag, *spelt[code])]
+    if not found and len(wanted) > _SHORT:
+        every = {name: code for code, names in spelt.items() for name in names if len(name) > _SHORT}
+        found = list(dict.fromkeys(every[name] for name in get_close_matches(wanted, every, n=3, cutoff=_ALIKE)))
+    return [(code, entries[code][1][0]) for code in found]
+
+
+def _bare(name: str) -> str:
+    """A name in small letters, without what stands in brackets behind it."""
+    return name.partition("(")[0].strip().casefold()
 
 
 def find_codes(text: str, limit: int = 8) -> list[tuple[str, str]]:

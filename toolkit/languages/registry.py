@@ -100,6 +100,16 @@ def own_file(code: str) -> Path | None:
     return _own_files.get(code)
 
 
+def _in_iso(code: str) -> str | None:
+    """What ISO 639-3 calls the one language with this code; None where it is no such code."""
+    if not re.fullmatch("[a-z]{3}", code):
+        return None
+    from toolkit.languages.codes import check_code, english_names  # a table that takes its time
+
+    names = english_names(code)
+    return names[0] if names and check_code(code) is None else None
+
+
 def read_language(path: Path) -> Language:
     """The language that one YAML file describes.
 
@@ -120,6 +130,24 @@ def read_language(path: Path) -> Language:
     return language
 
 
+def own_code(code: str) -> str:
+    """The ISO 639-3 code by which the language is known here that a person may call `tl` or `fil`; else as given.
+
+    For what people type. Files and records say the one code themselves.
+    """
+    languages = all_languages()
+    if code not in languages:
+        look_in(Path.cwd(), {code})
+    meant = [each.code for each in languages.values() if code in (each.iso639_1, *each.other_codes)]
+    return meant[0] if code not in languages and len(meant) == 1 else code
+
+
+def own_direction(text: str) -> str:
+    """A direction with the codes by which its languages are known here."""
+    source, arrow, target = text.partition(">")
+    return f"{own_code(source.strip())}{arrow}{own_code(target.strip())}"
+
+
 def get_language(code: str) -> Language:
     """The language with this ISO 639-3 code.
 
@@ -133,6 +161,15 @@ def get_language(code: str) -> Language:
         return languages[code]
     if code in _unusable:
         raise _unusable[code]
+    own = own_code(code)
+    if own != code:
+        raise LanguageError(f"'{code}' is '{own}' here ({languages[own].names.english})", f"write {own}")
+    name = _in_iso(code)
+    if name is not None:
+        raise LanguageError(
+            f"unknown language '{code}'",
+            f"{code} is {name}, which the toolkit does not know yet: `cogsym languages new --code {code}` adds it",
+        )
     found = search_languages(code, languages.values())
     suggestion = f"did you mean '{found[0].language.code}'? " if found else ""
     raise LanguageError(

@@ -37,9 +37,11 @@ def search(
         out.print_json(json.dumps(matches))
         return
     if not found:
-        codes = " or ".join(f"{code} ({name})" for code, name in named(text))
-        iso = f"; ISO 639-3 has {codes}" if codes else ""
-        err.print(escape(f"nothing found for {text}{iso}; to add it: `cogsym languages new`"), soft_wrap=True)
+        iso = named(text)
+        codes = " or ".join(f"{code} ({name})" for code, name in iso)
+        said = f"; ISO 639-3 has {codes}" if codes else ""
+        option = f" --code {iso[0][0]}" if len(iso) == 1 else ""
+        err.print(escape(f"nothing found for {text}{said}; to add it: `cogsym languages new{option}`"), soft_wrap=True)
         return
     table = Table("code", "English name", "own name", "found by", box=None)
     for match in found:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def show(code: Annotated[str, typer.Argument(help="ISO 639-3 code, e.g. jav")], as_json: Json = False) -> None:
     """Show everything that the registry says about one language."""
-    from toolkit.languages import get_language
+    from toolkit.languages import get_language, own_code
 
-    language = get_language(code)
+    language = get_language(own_code(code))
     if as_json:
         out.print_json(language.model_dump_json())
         return
