@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,26 @@ def test_no_number_is_cut_off_where_the_terminal_is_narrow() -> None:
     print_numbers(table, console)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "front_then_rear  2.155 [2.145, 2.166]  +4.0% [+3.8, +4.3]" in printed
+
+
+@pytest.mark.parametrize("command", ["evaluate", "card", "inspect"])
+def test_a_folder_around_a_run_and_a_whole_model_are_told_from_a_delta(
+    cogsym: Callable[..., Any], tmp_path: Path, tiny_base: Path, command: str
+) -> None:
+    (tmp_path / "esperanto" / "run").mkdir(parents=True)
+    (tmp_path / "esperanto" / "run" / "config.json").write_text("{}")
+    around = cogsym(command, tmp_path / "esperanto")
+    assert around.code == 1
+    assert f"did you mean {tmp_path / 'esperanto' / 'run'}?" in around.err
+    whole = cogsym(command, tiny_base)
+    assert whole.code == 1
+    assert "is a whole model, not a delta" in whole.err
+
+
+def test_help_breaks_no_sentence_where_its_docstring_does(cogsym: Callable[..., Any]) -> None:
+    for command in ("plan", "card", "publish", "evaluate", "select"):
+        lines = [line.strip() for line in cogsym(command, "--help").out.partition("Options")[0].splitlines()]
+        for line, following in pairwise(lines):
+            first_word = following.split(" ")[0]
+            if line and following and not line.startswith("Usage"):
+                assert len(line) + 1 + len(first_word) > 78, f"{command}: {line!r} had room for {first_word!r}"

@@ -25,6 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.errors import DeltaError
 from toolkit.languages import look_in
 from toolkit.languages.registry import CARRIED
 from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, SelectionInfo, TrainingRecord
@@ -151,10 +152,31 @@ class RunFolder:
         return self.root / ".eval_results"
 
     def read_config(self) -> DeltaConfig:
-        """What the delta is; its languages are known from then on, where it carries their files."""
+        """What the delta is; its languages are known from then on, where it carries their files.
+
+        Raises:
+            DeltaError: if the folder only holds a run, or holds a whole model.
+            CardError: if the config cannot be read.
+        """
+        self.refuse_what_is_no_delta()
         config = DeltaConfig.read(self.config)
         look_in(self.root, {config.language, *config.known_languages})
         return config
+
+    def refuse_what_is_no_delta(self) -> None:
+        """Raise where this is the folder around a run, or a whole model, which people take for a delta.
+
+        Raises:
+            DeltaError: saying which one was meant.
+        """
+        inner = self.root / INNER
+        if not self.config.is_file() and (inner / self.config.name).is_file():
+            raise DeltaError(f"{self.root} holds no {self.config.name}, so it is not a delta", f"did you mean {inner}?")
+        if self.config.is_file() and '"model_type"' in self.config.read_text(encoding="utf-8", errors="replace"):
+            raise DeltaError(
+                f"{self.root} is a whole model, not a delta",
+                "give the run folder or the published delta; transformers loads a whole model as any other",
+            )
 
     def read_selection(self) -> SelectionInfo:
         return SelectionInfo.read(self.selection)

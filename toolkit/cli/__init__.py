@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from inspect import cleandoc
 from typing import Annotated
 
 import typer
@@ -50,6 +51,16 @@ app = typer.Typer(
     epilog="First time here? Run `cogsym demo`: it teaches a small model Javanese on this machine in minutes.",
 )
 
+
+def _in_paragraphs(text: str) -> str:
+    """A docstring as help: its lines end where the terminal's do, but for those that are indented or listed."""
+    paragraphs = cleandoc(text).split("\n\n")
+    return "\n\n".join(
+        each if any(line.startswith((" ", "- ", "\b")) for line in each.splitlines()) else " ".join(each.split())
+        for each in paragraphs
+    )
+
+
 START, MAKE, USE, LOOK = "Start here", "Make a language", "Use a language", "Look inside"
 
 # In the order in which a newcomer meets them.
@@ -73,7 +84,7 @@ for panel, verbs in (
     (LOOK, (inspect.inspect, table.table, lens.lens, index.index)),
 ):
     for verb in verbs:
-        app.command(rich_help_panel=panel)(verb)
+        app.command(rich_help_panel=panel, help=_in_paragraphs(verb.__doc__ or ""))(verb)
 app.add_typer(data.app, name="data", rich_help_panel=MAKE)
 app.add_typer(space.app, name="space", rich_help_panel=USE)
 app.add_typer(sweep.app, name="sweep", rich_help_panel=LOOK)

@@ -27,7 +27,9 @@ def find_delta(id_or_path: str, revision: str | None = None) -> Path:
         if candidate.is_file() or candidate.with_name(candidate.name + ".index.json").is_file():
             return candidate
     from toolkit.pretrained import resolve_delta
+    from toolkit.run_folder import RunFolder
 
+    RunFolder(path).refuse_what_is_no_delta()
     run = resolve_delta(id_or_path, revision)
     return run.root / run.read_config().delta_file
 

@@ -86,6 +86,7 @@ def evaluate(
     from toolkit.run_folder import RunFolder
 
     folder = RunFolder(run)
+    folder.refuse_what_is_no_delta()
     records = evaluate_with_bar(
         folder,
         tests=_tests(folder, recipe, suite or [], data),

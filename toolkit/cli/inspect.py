@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.cli.console import out as console
+from toolkit.cli.console import print_numbers
 from toolkit.cli.delta_input import find_delta
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ def inspect(
     for tensor in info.tensors:
         # Without what nearly all names share, they fit a terminal; --json has them whole.
         _row(table, tensor.name.removeprefix("model.").removesuffix(".weight"), [tensor], tensor.coding)
-    console.print(table)
+    print_numbers(table)
     layers = _table("layer")
     for layer in sorted({tensor.layer for tensor in info.tensors}, key=lambda layer: (layer is None, layer or 0)):
         name = "outside of layers" if layer is None else str(layer)
         _row(layers, name, [tensor for tensor in info.tensors if tensor.layer == layer])
     _row(layers, "all", info.tensors)
-    console.print(layers)
+    print_numbers(layers)
     console.print(
         escape(
             f"{info.file}: {decimal(info.size_bytes)}, format {info.format_version}, {info.bits_per_weight:.2f} bits "
@@ -64,11 +65,12 @@ def _table(first: str) -> Table:
     table.add_column(first, no_wrap=True, min_width=32 if first == "tensor" else None)
     for title in ("weights", "bytes", "bits/w", "changed", "RMS"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("coding")
+    if first == "tensor":
+        table.add_column("coding", no_wrap=True)
     return table
 
 
-def _row(table: Table, name: str, tensors: Iterable[TensorChange], coding: str = "") -> None:
+def _row(table: Table, name: str, tensors: Iterable[TensorChange], *coding: str) -> None:
     tensors = list(tensors)
     weights = max(1, sum(tensor.weights for tensor in tensors))
     size_bytes = sum(tensor.size_bytes for tensor in tensors)
@@ -76,5 +78,5 @@ def _row(table: Table, name: str, tensors: Iterable[TensorChange], coding: str =
     rms = math.sqrt(sum(tensor.rms**2 * tensor.weights for tensor in tensors) / weights)
     table.add_row(
         escape(name), f"{weights:,}", f"{size_bytes:,}", f"{8 * size_bytes / weights:.2f}",
-        f"{100 * changed / weights:.1f}%", f"{rms:.2e}", coding,
+        f"{100 * changed / weights:.1f}%", f"{rms:.2e}", *coding,
     )  # fmt: skip

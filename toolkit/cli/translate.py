@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,12 +36,15 @@ def translate(
     """
     quiet_libraries()
     texts = _texts(text)
-    from toolkit.languages import parse_direction
+    from toolkit.languages import own_direction, parse_direction
 
     if direction is not None:
+        direction = own_direction(direction)
         parse_direction(direction)  # before a base is loaded for nothing
+    from toolkit.run_folder import RunFolder
     from toolkit.translator import Translator
 
+    RunFolder(Path(delta).expanduser()).refuse_what_is_no_delta()
     translator = Translator.from_pretrained(delta, base, base_revision=base_revision, revision=revision)
     chosen = direction or next(iter(translator.adaptations.values())).config.directions[0]
     models = _models(translator, chosen, compare)
