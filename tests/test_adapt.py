@@ -192,6 +192,17 @@ def test_the_report_that_a_draft_points_to_is_made_by_the_command_it_names(cogsy
     assert report.stat().st_size > 1000
 
 
+def test_a_file_without_a_header_is_learnt_from_where_its_columns_are_named(
+    adapt: Run, cogsym: Run, tmp_path: Path
+) -> None:
+    data = sentences(tmp_path / "mine.tsv", header="What is it?\tApa iku?")
+    shown = adapt("--language", "jv", "--data", data, "--header", "eng,jav", "--dry-run", "--json")
+    assert shown.code == 0, shown.err
+    planned = json.loads(shown.out)
+    assert planned["recipe"]["language"] == "jav", "the code that people type is the one that it has here"
+    assert planned["train_rows"] + planned["test_rows"] == 121, "the first line is a row"
+
+
 def test_text_to_replay_may_be_in_any_language(adapt: Run, tmp_path: Path) -> None:
     data, known = sentences(tmp_path / "mine.tsv"), tmp_path / "known.txt"
     known.write_text("".join(f"sebuah {a} dan {b}\n" for a in WORDS for b in WORDS))
@@ -250,7 +261,13 @@ def test_columns_are_found_by_the_names_of_languages(
         ("eng\tjav", ("--with", "ind"), "There is no column for ind"),
         ("eng\tjav", ("--columns", "jav=nowhere"), "There is no column 'nowhere'"),
         ("eng\tjav", ("--columns", "jav"), "write CODE=COLUMN"),
-        ("eng\tjav", ("--language", "jw"), "did you mean 'jav'?"),
+        ("eng\tjav", ("--language", "nepali"), "did you mean 'npi'?"),
+        (
+            "eng\tjav",
+            ("--language", "hil"),
+            "hil is Hiligaynon, which the toolkit does not know yet: `cogsym languages",
+        ),
+        ("What is it?\tApa iku?", (), "--header eng,ban"),
         ("eng\tjav", ("--base", "nowhere"), "no base model at 'nowhere'"),
         ("eng\tjav", ("--test", "nowhere.tsv"), "no file at nowhere.tsv"),
         ("eng\tjav", ("--publish", "nowhere"), "'nowhere' is neither a Hub repository nor a folder"),

@@ -408,6 +408,20 @@ def test_the_command_prints_lines_and_fails_where_something_stops(tmp_path: Path
     assert Audit.model_validate_json(ran.out).stops[0].code == "too-many-columns"
 
 
+def test_the_command_names_the_pair_and_audits_against_english_or_the_only_other_one(
+    tmp_path: Path, cogsym: Run
+) -> None:
+    rows = [(row["ind"], row["jav"], row["sun"]) for row in ROWS[:30]]
+    several = write(tmp_path / "a.tsv", rows, ("ind", "jav", "sun"))
+    refused = cogsym("data", "audit", several, "--language", "jv")
+    assert refused.code == 1
+    assert "which language is on the other side? It has ind, sun" in refused.err
+    assert "--with ind" in refused.err
+    assert "a.tsv, jav beside sun:" in cogsym("data", "audit", several, "--language", "jv", "--with", "su").out
+    english = write(tmp_path / "b.tsv", rows, ("ind", "jav", "English"))
+    assert "b.tsv, jav beside eng:" in cogsym("data", "audit", english, "--language", "jav").out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -14,7 +14,7 @@ from toolkit.corpus import OnBroken, read_file
 from toolkit.corpus.beginning import read_beginning, refuse_what_is_no_text, wide_encoding
 from toolkit.corpus.delimited import DELIMITERS, as_rows, mended, other_delimiter, parted_by, read_cells
 from toolkit.corpus.lines import AS_UTF8, open_text, read_lines
-from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES, WORDS_OF_A_SENTENCE, flat
+from toolkit.corpus.table import DELIMITER, TEXT_SUFFIXES, flat, is_like_a_sentence
 from toolkit.errors import CorpusError
 
 _PEEKED = 100
@@ -103,8 +103,8 @@ def _delimited(
             _of_the_file(
                 "no-header",
                 "The first line holds sentences, not the names of the columns.",
-                "write the languages' codes as the first line, e.g. eng and ban, each over its column; or name them in "
-                "the recipe: header: [eng, ban]",
+                "write the languages' codes as the first line, e.g. eng and ban, each over its column; or name them "
+                "with --header eng,ban, and in a recipe with header: [eng, ban]",
                 Example(f"line {number}", excerpt(" ⇥ ".join(first))),
             )
         )
@@ -120,10 +120,9 @@ def _rows(
 
 
 def _is_a_row(cells: Sequence[str]) -> bool:
-    """Whether a first line looks like sentences: most cells are longer than names of columns are."""
+    """Whether a first line looks like sentences: half of the cells or more are none that name columns."""
     texts = [cell for cell in cells if any(map(str.isalpha, cell))]
-    long = [cell for cell in texts if len(cell.split()) >= WORDS_OF_A_SENTENCE or len(cell) > 60]
-    return bool(texts) and 2 * len(long) >= len(texts)
+    return bool(texts) and 2 * sum(map(is_like_a_sentence, texts)) >= len(texts)
 
 
 def _codec(encoding: str | None, beginning: bytes) -> str:

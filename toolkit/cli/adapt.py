@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from toolkit.cli.audit_view import print_audit
-from toolkit.cli.columns import read_columns
+from toolkit.cli.columns import read_columns, read_header
 from toolkit.cli.console import err, out, quiet_libraries
 from toolkit.errors import CorpusError, OutputError
 
@@ -38,6 +38,9 @@ def adapt(
     ] = None,
     columns: Annotated[
         str | None, typer.Option(help="Columns that bear other names, CODE=COLUMN,...: ban=bali,eng=english.")
+    ] = None,
+    header: Annotated[
+        str | None, typer.Option(help="Names of the columns, where your files begin without them: ban,eng.")
     ] = None,
     test: Annotated[
         Path | None, typer.Option(help="Test set of your own, instead of rows of the first file of pairs.")
@@ -85,6 +88,7 @@ def adapt(
     from toolkit.cli.story import Storyteller
     from toolkit.from_corpus import Wish, carry_out, is_done, reopen
     from toolkit.hub import parse_target
+    from toolkit.languages import own_code
 
     goal = None if publish is None else parse_target(publish)  # a wrong one is told before hours of training
     if card is not None and not dry_run:
@@ -99,11 +103,12 @@ def adapt(
         if to is None and not dry_run:
             raise OutputError("where should the run go?", "add --out FOLDER")
         wish = Wish(
-            language=language,
+            language=own_code(language),
             data=tuple(data),
             base=base,
-            other=other,
+            other=None if other is None else own_code(other),
             columns=read_columns(columns),
+            header=read_header(header),
             test=test,
             replay=tuple(map(_known, replay or ())),
             select=select,
@@ -135,12 +140,12 @@ def adapt(
 def _known(text: str) -> Known:
     """`FILE`, or `ind=FILE`."""
     from toolkit.from_corpus import Known
-    from toolkit.languages import get_language
+    from toolkit.languages import get_language, own_code
 
     code, equals, file = text.partition("=")
     if not equals or Path(text).exists():
         return Known(Path(text))
-    return Known(Path(file), get_language(code).code)
+    return Known(Path(file), get_language(own_code(code)).code)
 
 
 def _begin(
@@ -206,6 +211,7 @@ def _report_command(audit: Audit, wish: Wish) -> str:
     command += ["--with", wish.other] if wish.other else []
     if wish.columns:
         command += ["--columns", ",".join(f"{code}={column}" for code, column in wish.columns.items())]
+    command += ["--header", ",".join(wish.header)] if wish.header else []
     return shlex.join([*command, "--report", "report.html"])
 
 

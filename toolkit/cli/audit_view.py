@@ -23,9 +23,10 @@ def print_audit(found: Audit, console: Console, *, more: str) -> None:
     Args:
         more: where the smaller things stand that are not shown.
     """
+    pair = f", {' beside '.join(found.languages)}" if found.kind == "parallel" else ""
     read_as = ", ".join(f"{code} from '{column}'" for code, column in found.columns.items() if code != column)
     console.print(
-        f"[bold]{escape(found.name)}[/]: {found.rows:,} rows, {found.usable:,} of them usable"
+        f"[bold]{escape(found.name)}[/]{escape(pair)}: {found.rows:,} rows, {found.usable:,} of them usable"
         + (f" ({escape(read_as)})" if read_as and found.kind == "parallel" else ""),
         soft_wrap=True,
     )

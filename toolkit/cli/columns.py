@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from toolkit.errors import CorpusError
+from toolkit.languages import own_code
+
+
+def read_header(text: str | None) -> tuple[str, ...] | None:
+    """`ban,eng` as names of columns; None where nothing was said."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def read_columns(text: str | None) -> dict[str, str]:
@@ -15,7 +21,7 @@ def read_columns(text: str | None) -> dict[str, str]:
     for part in (text or "").split(","):
         code, equals, column = (piece.strip() for piece in part.partition("="))
         if equals and code and column:
-            columns[code] = column
+            columns[own_code(code)] = column
         elif part.strip():
             raise CorpusError(
                 f"--columns: '{part.strip()}' names no column",

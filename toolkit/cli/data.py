@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from toolkit.cli.audit_view import print_audit
-from toolkit.cli.columns import read_columns
+from toolkit.cli.columns import read_columns, read_header
 from toolkit.cli.console import err, out
 from toolkit.errors import CorpusError, OutputError
 
@@ -30,7 +30,7 @@ def audit(
     language: Annotated[str, typer.Option(help="ISO 639-3 code of the language to learn, e.g. ban.")],
     beside: Annotated[
         list[str] | None,
-        typer.Option("--with", help="Language beside it, e.g. eng; default those that columns are named by."),
+        typer.Option("--with", help="Language beside it; default eng, or the only other one that has a column."),
     ] = None,
     columns: Annotated[str | None, typer.Option(help="Column of each language: ban=Balinese,eng=English.")] = None,
     header: Annotated[str | None, typer.Option(help="Names of the columns, where the file has none: ban,eng.")] = None,
@@ -55,9 +55,11 @@ def audit(
 
     if bad_rows not in ("stop", "drop"):
         raise CorpusError(f"--bad-rows {bad_rows} is neither stop nor drop", "write one of them")
-    names = None if header is None else [name.strip() for name in header.split(",")]
+    from toolkit.languages import own_code
+
+    names, language = read_header(header), own_code(language)
     named = read_columns(columns)
-    chosen, languages = _what_it_holds(file, language, beside or [], kind, names, named)
+    chosen, languages = _what_it_holds(file, language, [*map(own_code, beside or [])], kind, names, named)
     with err.status(f"reading {escape(file.name)}"):
         found = look_at(
             file,
@@ -82,7 +84,12 @@ def audit(
 
 
 def _what_it_holds(
-    file: Path, language: str, beside: list[str], kind: str | None, header: list[str] | None, columns: dict[str, str]
+    file: Path,
+    language: str,
+    beside: list[str],
+    kind: str | None,
+    header: tuple[str, ...] | None,
+    columns: dict[str, str],
 ) -> tuple[str, list[str]]:
     from toolkit.auditing.guessing import guess_kind, guess_others
 
@@ -91,7 +98,14 @@ def _what_it_holds(
         raise CorpusError(f"--kind {chosen} is no kind of data", "use parallel, text or instructions")
     if chosen != "parallel":
         return chosen, [language]
-    others = beside or [code for code in columns if code != language] or list(guess_others(file, language, header))[:1]
+    others = beside or [code for code in columns if code != language]
+    guessed = () if others else guess_others(file, language, header)
+    if len(guessed) > 1 and guessed[0] != "eng":
+        raise CorpusError(
+            f"{file.name}: which language is on the other side? It has {', '.join(guessed)}",
+            f"name it: --with {guessed[0]}",
+        )
+    others = others or list(guessed[:1])
     if not others:
         raise CorpusError(
             f"which language stands beside {language} in {file.name}?", "add --with CODE, e.g. --with eng"

@@ -24,7 +24,7 @@ TEXT_SUFFIXES = (".txt", *TABLE_SUFFIXES)
 DELIMITER = {".csv": ",", ".tsv": "\t"}
 _SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _PEEKED_ROWS = 100  # JSON rows may lack a column that is empty in them
-WORDS_OF_A_SENTENCE = 4  # names of columns are shorter
+_WORDS_OF_A_SENTENCE, _LETTERS_OF_ONE = 4, 60  # names of columns are shorter
 
 
 @dataclass(frozen=True)
@@ -154,9 +154,16 @@ def _lacks(table: Table, missing: list[str], have: list[str], first: Numbered) -
         return CorpusError(
             message, f"name the fields inside of it in the recipe: columns: {{{missing[0]}: {inner[0]}}}"
         )
-    if any(len(str(column).split()) >= WORDS_OF_A_SENTENCE for column in have):
+    if any(is_like_a_sentence(str(column)) for column in have):
         return CorpusError(
             f"{message}; that looks like sentences: is the line with the names of the columns missing?",
             f"write the names as the first line, e.g. {missing[0]}, or name them in the recipe: header: [...]",
         )
     return CorpusError(message, f"name the columns in the recipe: columns: {{{missing[0]}: {have[0]}}}")
+
+
+def is_like_a_sentence(name: str) -> bool:
+    """Whether what should be the name of a column looks like a sentence; `No.` does not."""
+    words = name.split()
+    ends = name.rstrip()[-1:] in ("?", "!", "？", "！", "。") or (len(words) > 1 and name.rstrip().endswith("."))
+    return ends or len(words) >= _WORDS_OF_A_SENTENCE or len(name) > _LETTERS_OF_ONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ class Corpus:
     path: Path
     kind: Literal["parallel", "instructions", "text"]
     columns: dict[str, str] = field(default_factory=dict)  # of each language; of text, the one with the text
+    header: tuple[str, ...] | None = None  # names of its columns, where it begins without them
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -33,7 +34,12 @@ class Corpus:
 
 
 def look_into(
-    path: Path, language: str | None, *, other: str | None = None, columns: Mapping[str, str] | None = None
+    path: Path,
+    language: str | None,
+    *,
+    other: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    header: Sequence[str] | None = None,
 ) -> Corpus:
     """What this file holds, as its ending and the names of its columns say.
 
@@ -41,6 +47,7 @@ def look_into(
         language: the one to learn, which must be there; None for a file of languages that the base knows.
         other: the language on the other side of pairs; default the only one there, or English.
         columns: column of each language; one that is left out is looked for under its codes and names.
+        header: names of the columns, where a tsv or csv file begins without them.
 
     Raises:
         CorpusError: if it cannot be read, or does not show what it holds.
@@ -48,11 +55,23 @@ def look_into(
     """
     if path.suffix.lower() == ".txt":
         return Corpus(path, "text")
-    rows = [flat(row) for _, row in islice(read_file(path, on_broken=lambda row: None).rows, _LOOKED_AT)]
+    rows = [flat(row) for _, row in islice(read_file(path, header=header, on_broken=lambda row: None).rows, _LOOKED_AT)]
     names = tuple(dict.fromkeys(str(column) for row in rows for column in row))
     if {"instruction", "output"} <= set(names):
         return Corpus(path, "instructions")
-    given = dict(columns or {})
+    found = _tabular(path, language, other, dict(columns or {}), rows, names)
+    return replace(found, header=None if header is None else tuple(header))
+
+
+def _tabular(
+    path: Path,
+    language: str | None,
+    other: str | None,
+    given: dict[str, str],
+    rows: Sequence[Mapping[str, Any]],
+    names: tuple[str, ...],
+) -> Corpus:
+    """Text or pairs in columns that languages are found for."""
     free = [name for name in names if name not in given.values()]
     asked = [known(code) for code in (language, other) if code is not None]
     found = columns_by_name(free, rows, asked) | given

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from toolkit.auditing import Audit, Finding, audit
-from toolkit.corpus.table import TABLE_SUFFIXES
+from toolkit.corpus.table import DELIMITER, TABLE_SUFFIXES
 from toolkit.errors import CorpusError
 from toolkit.from_corpus.files import Corpus, look_into
 from toolkit.from_corpus.wish import Wish
@@ -30,6 +30,7 @@ def look_through(wish: Wish, tokenizer: Path | None) -> tuple[tuple[Corpus, ...]
             corpus.languages if corpus.kind == "parallel" else (wish.language,),
             kind=corpus.kind,
             columns=corpus.columns,
+            header=corpus.header,
             base=tokenizer,
             tests=() if wish.test is None else (wish.test,),
             on_bad_row=wish.on_bad_row,
@@ -60,9 +61,11 @@ def _told(finding: Finding) -> str:
 
 
 def _look(path: Path, wish: Wish) -> Corpus:
+    header = wish.header if path.suffix.lower() in DELIMITER else None
     try:
-        return look_into(path, wish.language, other=wish.other, columns=wish.columns)
+        return look_into(path, wish.language, other=wish.other, columns=wish.columns, header=header)
     except CorpusError:
         if path.is_file() and path.suffix.lower() in TABLE_SUFFIXES:  # the audit reads on, and may know why
-            refuse([audit(path, (wish.language, wish.other or "eng"), columns=wish.columns, identifier=None)])
+            pair = (wish.language, wish.other or "eng")
+            refuse([audit(path, pair, columns=wish.columns, header=header, identifier=None)])
         raise

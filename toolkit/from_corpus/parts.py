@@ -49,8 +49,16 @@ def parts_of(wish: Wish, corpora: tuple[Corpus, ...], folder: Path, *, answer_to
             "give pairs to test with: --test FILE, with a column for each of two languages",
         )
     pairs = corpora[number]
-    split = split_corpus(pairs.path, folder / DATA, pairs.languages, columns=pairs.columns, on_bad_row=wish.on_bad_row)
+    split = split_corpus(
+        pairs.path,
+        folder / DATA,
+        pairs.languages,
+        columns=pairs.columns,
+        header=pairs.header,
+        on_bad_row=wish.on_bad_row,
+    )
     train = split.train.relative_to(folder).as_posix()
+    data[number] = {name: value for name, value in data[number].items() if name != "header"}
     data[number] |= {"path": train, "columns": {}}
     test = asked | {"path": split.test.relative_to(folder).as_posix(), "name": pairs.path.stem}
     if shots:
@@ -62,6 +70,8 @@ def _teaching(corpus: Corpus, wish: Wish) -> dict[str, Any]:
     fields: dict[str, Any] = {"path": str(corpus.path.resolve()), "kind": corpus.kind, "columns": corpus.columns}
     if corpus.kind == "parallel":
         fields["directions"] = _both_ways(corpus)
+    if corpus.header is not None:
+        fields["header"] = list(corpus.header)
     if wish.on_bad_row != "stop":
         fields["on_bad_row"] = wish.on_bad_row
     return fields | ({"licence": wish.licence} if wish.licence else {})

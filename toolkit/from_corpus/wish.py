@@ -26,6 +26,7 @@ class Wish:
     base_revision: str | None = None
     other: str | None = None  # the language on the other side of sentence pairs; default as the columns say
     columns: Mapping[str, str] = field(default_factory=dict)  # of each language; default found by their names
+    header: tuple[str, ...] | None = None  # names of the columns, where the tsv and csv files begin without them
     test: Path | None = None  # a test set of one's own, instead of rows of the first file of pairs
     replay: tuple[Known, ...] = ()
     select: str | None = None
