@@ -55,6 +55,7 @@ def prepare(
     from toolkit.selection import looks_at, read_layout, resolve_recipe
     from toolkit.training import from_leader, mix, preflight
     from toolkit.training.freeing import free_memory
+    from toolkit.training.trained import check_names
 
     if not resume:
         refuse_existing(out)
@@ -75,6 +76,7 @@ def prepare(
     selection = from_leader(find_selection)
     free_memory()  # of a base that was looked at
     preflight(recipe, selection, layout)
+    check_names(selection, base)
     return Plan(recipe, run, base, base_info, selection, mixture)
 
 

@@ -184,4 +184,5 @@ def usual_learning_rate(method: str | None, select: str | None) -> float:
     """The peak learning rate where a recipe names none; our choice where a paper's is not known."""
     if method == "lora":
         return 2e-4
-    return 1e-4 if (select or "").partition(":")[0] == "subnetwork" else 2e-5  # 1e-4: arXiv 2510.13580
+    neurons = (select or "").startswith(("subnetwork", "random:subnetwork"))
+    return 1e-4 if neurons else 2e-5  # 1e-4: arXiv 2510.13580

@@ -103,8 +103,9 @@ def layer_scores(
 def log_likelihood(model: Any, ids: Sequence[int], prompt_length: int) -> torch.Tensor:
     """log p(completion | prompt): the sum over the completion's tokens."""
     tokens = torch.tensor([ids], device=model.device)  # (1, T)
-    logits = model(input_ids=tokens, use_cache=False).logits[0, prompt_length - 1 : -1]  # (completion, V)
-    answer = tokens[0, prompt_length:, None]
+    given = max(prompt_length, 1)  # nothing stands before the first token of a text that begins without a mark
+    logits = model(input_ids=tokens, use_cache=False).logits[0, given - 1 : -1]  # (completion, V)
+    answer = tokens[0, given:, None]
     return logits.float().log_softmax(-1).gather(-1, answer).sum()
 
 

@@ -19,6 +19,7 @@ class ModelLayout:
     embeddings: str
     head: str  # the same as `embeddings` where they are tied
     final_norm: tuple[str, ...]
+    own_head: str = ""  # the LM head's own name, under which some checkpoints store tied weights once more
 
     @property
     def n_layers(self) -> int:
@@ -64,6 +65,11 @@ def layout_of(model: Any) -> ModelLayout:
     Raises:
         BaseModelError: naming the part that could not be found.
     """
+    if not getattr(model.config.get_text_config(), "num_attention_heads", None):
+        raise BaseModelError(
+            f"{type(model).__name__} has no attention",
+            "the toolkit knows decoders of the Llama, Mistral, Qwen and Gemma kind",
+        )
     shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}  # tied ones come once
     prefix, depth = _decoder_layers(model)
     layers = tuple(tuple(name for name in shapes if name.startswith(f"{prefix}.{index}.")) for index in range(depth))
@@ -74,10 +80,13 @@ def layout_of(model: Any) -> ModelLayout:
     tied = head_module.weight is model.get_input_embeddings().weight
     head = embeddings if tied else _name_of(model, head_module, "LM head")
     parent = prefix.rpartition(".")[0]
-    final_norm = tuple(
-        name for name in shapes if name.rpartition(".")[0] in (f"{parent}.norm", f"{parent}.final_layernorm")
-    )
-    return ModelLayout(shapes, layers, embeddings, head, final_norm)
+    norms = {
+        f"{parent}.{name}"
+        for name, module in model.get_submodule(parent).named_children()
+        if "norm" in type(module).__name__.lower() and "emb" not in name
+    }
+    final_norm = tuple(name for name in shapes if name.rpartition(".")[0] in norms)
+    return ModelLayout(shapes, layers, embeddings, head, final_norm, _name_of(model, head_module, "LM head"))
 
 
 def _decoder_layers(model: Any) -> tuple[str, int]:

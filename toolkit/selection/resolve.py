@@ -80,6 +80,9 @@ def resolve_selection(
 
     in_layers = _in_layers(choice, layout)
     outside = (layout.embeddings,) if with_embeddings else ()
+    if name == "full":  # position embeddings and what else a decoder has outside of its layers
+        known = {layout.embeddings, layout.head, *layout.final_norm, *in_layers}
+        outside += tuple(other for other in layout.shapes if other not in known)
     after = layout.final_norm if final_norm else ()
     after += (layout.head,) if with_head and not layout.tied else ()
     weights = layout.count(in_layers)

@@ -61,7 +61,7 @@ def make_record(
         first_loss=watch.first_loss if watch.first_loss is not None else float("nan"),
         final_loss=final_loss,
         final_loss_steps=final_loss_steps,
-        held_out_loss=_held_out_loss(recipe, run),
+        held_out_loss=_held_out_loss(recipe, run, watch.steps_done),
         seconds=round(seconds, 1),
         peak_memory_bytes=_peak_memory_bytes(),
         trained_dtype=str(trained_dtype(recipe)).removeprefix("torch."),
@@ -74,9 +74,12 @@ def make_record(
     )
 
 
-def _held_out_loss(recipe: Recipe, run: RunFolder) -> float | None:
-    """The loss of the saved weights on the held-out rows."""
-    losses = [line["held_out_loss"] for line in read_metrics(run.metrics) if "held_out_loss" in line]
+def _held_out_loss(recipe: Recipe, run: RunFolder, steps: int) -> float | None:
+    """The loss of the saved weights on the held-out rows, after so many steps of all phases."""
+    lines = [line for line in read_metrics(run.metrics) if "held_out_loss" in line]
+    # Each phase has as many steps; an earlier one's best weights are not those that were saved.
+    others = 0 if recipe.order == "together" else steps // 2
+    losses = [line["held_out_loss"] for line in lines if line["step"] > others]
     if not losses:
         return None
     return float(min(losses) if recipe.keep_best else losses[-1])

@@ -33,7 +33,7 @@ from toolkit.training.preflight import preflight
 from toolkit.training.record import make_record
 from toolkit.training.reporting import tensorboard_callbacks
 from toolkit.training.snapshots import SnapshotCallback, Snapshots
-from toolkit.training.trained import count_trained, save_trained
+from toolkit.training.trained import check_names, count_trained, save_trained, with_twin
 from toolkit.training.trainer import PartialTrainer, finished, last_checkpoint, restore, steps_at
 from toolkit.training.watch import TrainingStep, Watch
 
@@ -75,10 +75,11 @@ def train(
     started = time.monotonic()
     layout = read_layout(base)
     preflight(recipe, selection, layout)
+    check_names(selection, base)
     phases = phases_of(recipe, selection, layout)
     count_peak_from_here()
     model, tokenizer = load_to_train(recipe, selection, base)
-    trained = make_trainable(model, recipe, selection)
+    trained = with_twin(make_trainable(model, recipe, selection), layout, base)
     n_trained, sharded = count_trained(trained), ShardedParameters(model, trained)
     if recipe.gradient_checkpointing:
         checkpoint_activations(model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,6 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from toolkit.delta.checkpoint import open_checkpoint
+from toolkit.errors import BaseModelError
+from toolkit.records import SelectionInfo
+from toolkit.selection import ModelLayout
 
 SHARD_BYTES = 2 << 30  # what saving holds in memory at once, beside the model
 
@@ -25,11 +28,37 @@ class TrainedTensor:
     name: str  # in the base
     parameters: tuple[torch.nn.Parameter, ...]  # the tensor itself, some of its rows, or an adapter's two factors
     merge: Callable[[torch.Tensor], torch.Tensor]  # the base's tensor -> the trained one, in the base's dtype
+    twin: str | None = None  # under which the base stores the same weights once more
 
 
 def count_trained(trained: Sequence[TrainedTensor]) -> int:
     """How many numbers the optimiser may change."""
     return sum(parameter.numel() for tensor in trained for parameter in tensor.parameters)
+
+
+def check_names(selection: SelectionInfo, base: Path) -> None:
+    """Raise unless the base's files hold every tensor of the selection, so that what was trained can be saved.
+
+    Raises:
+        BaseModelError: naming the first that is missing; transformers renames the tensors of some models on loading.
+    """
+    missing = [name for name in selection.parameters if name not in open_checkpoint(base).tensors]
+    if missing:
+        raise BaseModelError(
+            f"the files of {base.name} hold no tensor {missing[0]} ({len(missing)} of {len(selection.parameters)} that "
+            "would train are called otherwise there)",
+            "use a base whose tensors are called in its files as in transformers, as Llama's, Mistral's and Qwen's are",
+        )
+
+
+def with_twin(trained: Sequence[TrainedTensor], layout: ModelLayout, base: Path) -> tuple[TrainedTensor, ...]:
+    """The same, with the LM head beside embeddings that it is tied to where the base stores it by itself too.
+
+    Whoever loads the merged checkpoint would otherwise find two different tensors, and leave them untied.
+    """
+    if not layout.tied or layout.own_head not in open_checkpoint(base).tensors:
+        return tuple(trained)
+    return tuple(replace(each, twin=layout.own_head) if each.name == layout.embeddings else each for each in trained)
 
 
 def save_trained(trained: Sequence[TrainedTensor], base: Path, folder: Path) -> Path:
@@ -41,6 +70,8 @@ def save_trained(trained: Sequence[TrainedTensor], base: Path, folder: Path) -> 
     for index, tensor in enumerate(trained):
         with safe_open(originals[tensor.name].file, "pt") as file:
             shard[tensor.name] = tensor.merge(file.get_tensor(tensor.name)).contiguous()
+        if tensor.twin is not None:
+            shard[tensor.twin] = shard[tensor.name].clone()
         if index == len(trained) - 1 or sum(part.nbytes for part in shard.values()) >= SHARD_BYTES:
             shards += 1
             save_file(shard, folder / f"trained-{shards:05}.safetensors")
