@@ -60,15 +60,15 @@ def test_version_and_doctor(cogsym: Run) -> None:
 
 def test_wrong_usage_is_2_and_an_expected_error_is_1_without_a_traceback(cogsym: Run) -> None:
     assert cogsym("train", "--nonsense").code == 2
-    outcome = cogsym("languages", "show", "jw")
+    outcome = cogsym("languages", "show", "nepali")
     assert outcome.code == 1
-    assert outcome.err.startswith("error: unknown language 'jw'\nhint: did you mean 'jav'?")
+    assert outcome.err.startswith("error: unknown language 'nepali'\nhint: did you mean 'npi'?")
     assert "Traceback" not in outcome.err
     assert outcome.out == ""
 
 
 def test_debug_shows_the_traceback() -> None:
-    command = [sys.executable, "-m", "toolkit", "--debug", "languages", "show", "jw"]
+    command = [sys.executable, "-m", "toolkit", "--debug", "languages", "show", "nepali"]
     outcome = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert "Traceback" in outcome.stderr
     assert "LanguageError" in outcome.stderr

@@ -103,7 +103,7 @@ def test_a_folder_without_a_config_is_not_a_delta(tmp_path: Path) -> None:
 
 
 def test_a_config_that_is_not_ours_is_refused(tiny_base: Path) -> None:
-    with pytest.raises(CogsymError, match="is not a DeltaConfig"):
+    with pytest.raises(CogsymError, match="is a whole model, not a delta"):
         pretrained.resolve_delta(tiny_base)
 
 

@@ -172,7 +172,8 @@ class RunFolder:
         inner = self.root / INNER
         if not self.config.is_file() and (inner / self.config.name).is_file():
             raise DeltaError(f"{self.root} holds no {self.config.name}, so it is not a delta", f"did you mean {inner}?")
-        if self.config.is_file() and '"model_type"' in self.config.read_text(encoding="utf-8", errors="replace"):
+        stated = self.config.read_text(encoding="utf-8", errors="replace") if self.config.is_file() else ""
+        if '"model_type"' in stated and '"delta_file"' not in stated:
             raise DeltaError(
                 f"{self.root} is a whole model, not a delta",
                 "give the run folder or the published delta; transformers loads a whole model as any other",

@@ -163,7 +163,9 @@ def get_language(code: str) -> Language:
         raise _unusable[code]
     own = own_code(code)
     if own != code:
-        raise LanguageError(f"'{code}' is '{own}' here ({languages[own].names.english})", f"write {own}")
+        raise LanguageError(
+            f"unknown language '{code}'", f"write {own}, as {languages[own].names.english} is called here"
+        )
     name = _in_iso(code)
     if name is not None:
         raise LanguageError(
