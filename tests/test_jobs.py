@@ -166,6 +166,16 @@ def test_the_rented_machine_runs_the_four_commands_and_stops_at_the_first_that_f
     assert not bucket.files  # published, so no copy is needed any more
 
 
+def test_a_recipe_without_test_sets_is_published_unmeasured(
+    rented: Callable[..., Any], hub: HubServer, recipe: Recipe, shipped: dict[str, bytes]
+) -> None:
+    assert rented(Bucket(), arguments=[*ARGUMENTS, "--unmeasured"]) == ([TRAIN, *OTHERS[1:]], 0)
+    plan = plan_job(recipe.model_copy(update={"evaluation": ()}), "org/jav")
+    assert not any("evaluate" in command for command in plan.commands)
+    start_job(plan, endpoint=hub.endpoint)
+    assert "--unmeasured" in hub.store.jobs[0]["command"]
+
+
 def test_a_job_goes_on_where_an_earlier_one_was_ended(rented: Callable[..., Any]) -> None:
     bucket = Bucket()
     assert rented(bucket, fails="train") == ([TRAIN], 3)
@@ -392,7 +402,7 @@ def test_every_llama_recipe_of_the_toolkit_fits_on_the_flavor_that_is_rented_by_
 
 
 def test_what_does_not_fit_on_the_rented_card_is_refused_unless_forced(recipe: Recipe) -> None:
-    with pytest.raises(TrainingError, match=r"GB of GPU memory, and l4x1 has 23\.3 GB to use") as refused:
+    with pytest.raises(TrainingError, match=r"GB of GPU memory, and l4x1 has 23\.0 GB to use") as refused:
         plan_job(llama(recipe), "org/jav", flavor="l4x1")
     assert refused.value.hint is not None
     assert refused.value.hint.startswith("--flavor l40sx1; or ")

@@ -58,13 +58,15 @@ FLAVORS = {
 }
 
 
-def smallest_with(card_bytes: int, disk_bytes: int) -> str | None:
-    """The cheapest kind with one card on which so much fits; None where there is none."""
+def smallest_with(needed_bytes: int, disk_bytes: int) -> str | None:
+    """The cheapest kind with one card on which so much can be used; None where there is none."""
+    from toolkit.training.needs import usable_bytes
+
     return next(
         (
             name
             for name, flavor in FLAVORS.items()
-            if flavor.cards == 1 and flavor.card_bytes >= card_bytes and flavor.disk_bytes >= disk_bytes
+            if flavor.cards == 1 and usable_bytes(flavor.card_bytes) >= needed_bytes and flavor.disk_bytes >= disk_bytes
         ),
         None,
     )

@@ -21,24 +21,20 @@ log = logging.getLogger(__name__)
 RUN = "run"
 
 
-def steps(recipe: str, target: str, private: bool, *, force: bool = False, cards: int = 1) -> list[list[str]]:
+def steps(
+    recipe: str, target: str, private: bool, *, force: bool = False, cards: int = 1, measures: bool = True
+) -> list[list[str]]:
     """The commands, in order; each is what a person would type.
 
     Args:
         cards: GPUs that train together, with a process each.
+        measures: whether the recipe names test sets.
     """
     together = ["accelerate", "launch", "--num_processes", str(cards), "-m", "toolkit"]
+    train = ["train", "--recipe", recipe, "--out", RUN, *(["--force"] if force else [])]
     return [
-        [
-            *(together if cards > 1 else ["cogsym"]),
-            "train",
-            "--recipe",
-            recipe,
-            "--out",
-            RUN,
-            *(["--force"] if force else []),
-        ],
-        ["cogsym", "evaluate", RUN],
+        [*(together if cards > 1 else ["cogsym"]), *train],
+        *([["cogsym", "evaluate", RUN]] if measures else []),
         ["cogsym", "card", RUN],
         ["cogsym", "publish", RUN, target, *(["--private"] if private else [])],
     ]
@@ -71,6 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--private", action="store_true")
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--cards", type=int, default=1)
+    parser.add_argument("--unmeasured", action="store_true", help="the recipe names no test set")
     parser.add_argument("--kept", required=True, help="ORG/BUCKET/FOLDER for a copy of the run folder")
     given = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s")
@@ -79,7 +76,8 @@ def main(arguments: list[str] | None = None) -> None:
     kept = KeptRun(run, given.kept, hub_client())
     if kept.bring_back():
         log.info("going on with the run that an earlier job left in %s", given.kept)
-    commands = steps(given.recipe, given.target, given.private, force=given.force, cards=given.cards)
+    chosen = {"force": given.force, "cards": given.cards, "measures": not given.unmeasured}
+    commands = steps(given.recipe, given.target, given.private, **chosen)
     for command in left_to_do(commands, run):
         with kept.saved_meanwhile():
             finished = subprocess.run(as_run(command))

@@ -65,7 +65,14 @@ class JobPlan:
     @property
     def commands(self) -> tuple[str, ...]:
         """What the rented machine will do."""
-        steps = job_script.steps(RECIPE_NAME, self.target, self.private, force=self.force, cards=self.cards)
+        steps = job_script.steps(
+            RECIPE_NAME,
+            self.target,
+            self.private,
+            force=self.force,
+            cards=self.cards,
+            measures=bool(self.recipe.evaluation),
+        )
         return tuple(" ".join(step) for step in steps)
 
     @property
@@ -152,9 +159,9 @@ def start_job(plan: JobPlan, *, endpoint: str | None = None) -> str:
             files.append(pack_source(plan.package.source, Path(folder)))
         # One argument each with its value: the client takes every argument that names a file here for that file.
         options = [f"--target={plan.target}", f"--kept={plan.kept}"]
-        options += (
-            [f"--cards={plan.cards}"] * (plan.cards > 1) + ["--private"] * plan.private + ["--force"] * plan.force
-        )
+        options += [f"--cards={plan.cards}"] * (plan.cards > 1)
+        given = {"--private": plan.private, "--force": plan.force, "--unmeasured": not plan.recipe.evaluation}
+        options += [option for option, wanted in given.items() if wanted]
         with hub_errors("start a job", plan.target, writing=True), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the client calls its jobs experimental
             job = hub_client(endpoint).run_uv_job(

@@ -79,7 +79,7 @@ def resolve_selection(
         with_embeddings = with_head = with_embeddings or with_head
 
     in_layers = _in_layers(choice, layout)
-    outside = (layout.embeddings,) if with_embeddings else ()
+    outside: tuple[str, ...] = (layout.embeddings,) if with_embeddings else ()
     if name == "full":  # position embeddings and what else a decoder has outside of its layers
         known = {layout.embeddings, layout.head, *layout.final_norm, *in_layers}
         outside += tuple(other for other in layout.shapes if other not in known)
