@@ -39,7 +39,7 @@ from toolkit.training.quantized import quantize_frozen
 from toolkit.training.trainer import PartialTrainer
 
 RESULTS = Path(__file__).with_suffix(".json")
-ROUNDS, STEPS, WARM_UP = 2, 8, 3
+ROUNDS, STEPS, WARM_UP = 3, 8, 3
 TOKENS = 512  # of every example
 COMMON: dict[str, Any] = {
     "select": "cogsym:25%",
@@ -146,6 +146,7 @@ def measure(name: str, config: Any, device: torch.device) -> dict[str, Any]:
         "tokens_per_second": round(recipe.batch_size * TOKENS / clock.step_seconds, 1),
         "weights_bytes": loaded,
         "peak_bytes": torch.cuda.max_memory_allocated() if on_card else 0,
+        "reserved_bytes": torch.cuda.max_memory_reserved() if on_card else 0,  # with what the allocator cannot use
         "loss": round(result.training_loss, 3),
     }
 
@@ -155,7 +156,10 @@ def measure_all(config: Any, device: torch.device) -> dict[str, Any]:
     points = []
     for turn in range(ROUNDS):
         for name in WAYS if turn % 2 == 0 else reversed(WAYS):
-            points.append(measure(name, config, device) | {"turn": turn})
+            try:
+                points.append(measure(name, config, device) | {"turn": turn})
+            except torch.OutOfMemoryError:  # full fine-tuning, on a card of 24 GB
+                points.append({"way": name, "turn": turn, "out_of_memory": True})
             gc.collect()
             print(points[-1], flush=True)
     return {
