@@ -54,7 +54,7 @@ class DataSource(Place):
 class Recipe(BaseModel):
     """What a training run depends on. Every field is printed in the card."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     language: str = Field(description="ISO 639-3 code of the language to learn")
     base: str = Field(description="`pocket`, a folder, or a Hub id")
@@ -137,7 +137,9 @@ class Recipe(BaseModel):
     report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = Field(
         default=(), description="where else to show the metrics while training"
     )
-    seed: int = Field(default=0, ge=0, description="of shuffling, mixing, dropout and what a selection draws")
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="of shuffling, mixing, dropout and what a selection draws"
+    )
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Recipe:

@@ -14,6 +14,7 @@ from toolkit.delta.checkpoint import open_checkpoint
 from toolkit.errors import BaseModelError
 from toolkit.records import SelectionInfo
 from toolkit.selection import ModelLayout
+from toolkit.training.finite import refuse_not_finite
 
 SHARD_BYTES = 2 << 30  # what saving holds in memory at once, beside the model
 
@@ -72,6 +73,7 @@ def save_trained(trained: Sequence[TrainedTensor], base: Path, folder: Path) -> 
             shard[tensor.name] = tensor.merge(file.get_tensor(tensor.name)).contiguous()
         if tensor.twin is not None:
             shard[tensor.twin] = shard[tensor.name].clone()
+        refuse_not_finite({tensor.name: shard[tensor.name]})  # float16 overflows where float32 did not
         if index == len(trained) - 1 or sum(part.nbytes for part in shard.values()) >= SHARD_BYTES:
             shards += 1
             save_file(shard, folder / f"trained-{shards:05}.safetensors")

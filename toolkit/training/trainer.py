@@ -12,6 +12,7 @@ from transformers import Trainer, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from toolkit.training.distributed import fill, whole
+from toolkit.training.finite import refuse_not_finite
 
 TRAINED_FILE = "trained.safetensors"
 STATE_FILE = "trainer_state.json"  # Trainer writes it last, so where it is, the checkpoint is whole
@@ -31,6 +32,7 @@ class PartialTrainer(Trainer):
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         tensors = trained_parameters(self.model)  # in every process: shards are gathered
         if self.args.should_save:
+            refuse_not_finite(tensors)
             folder = Path(output_dir or self.args.output_dir or ".")
             folder.mkdir(parents=True, exist_ok=True)
             save_file(tensors, folder / TRAINED_FILE)
@@ -62,6 +64,11 @@ def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written whole."""
     whole = [path for path in folder.glob("checkpoint-*") if (path / STATE_FILE).is_file()]
     return max(whole, key=_step, default=None)
+
+
+def holds_checkpoint(folder: Path) -> bool:
+    """Whether a checkpoint of any phase was written whole."""
+    return any(folder.rglob(f"checkpoint-*/{STATE_FILE}"))
 
 
 def steps_at(folder: Path) -> int:

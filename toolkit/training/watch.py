@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -47,9 +48,12 @@ class Watch(TrainerCallback):
         self._previous: Any = None
         self._mark = (time.monotonic(), 0)
         self._speed: float | None = None
+        self._saved = 0  # the step of this phase whose checkpoint is the newest
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        state.compute_steps(args, state.max_steps)  # a checkpoint brings those that it was made with
         self._remember(state)
+        self._saved = state.global_step
         self._mark = (time.monotonic(), state.num_input_tokens_seen)
         try:
             self._previous = signal.signal(signal.SIGINT, self._interrupt)
@@ -84,8 +88,13 @@ class Watch(TrainerCallback):
             self.report(TrainingStep(self.step, self.steps, loss, self._speed))
         if self.interrupted:
             control.should_save = control.should_training_stop = True
-        if control.should_save:
-            control.should_log = True  # so that no checkpoint of a broken state is written: see on_log
+        # The loss of a step judges the weights before it. So it is looked at before each checkpoint is written, and
+        # by itself after that: of weights that break in the very step of a checkpoint, the next loss tells.
+        if control.should_save or state.global_step == self._saved + 1:
+            control.should_log = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._saved = state.global_step
 
     def on_log(
         self,
@@ -103,9 +112,11 @@ class Watch(TrainerCallback):
         loss, norm = float(logs["loss"]), float(logs.get("grad_norm") or 0.0)
         if not math.isfinite(loss) or not math.isfinite(norm):
             what, value = ("loss", loss) if not math.isfinite(loss) else ("gradient's norm", norm)
+            kept = self._drop_unsound(Path(args.output_dir or "."))
             raise TrainingError(
                 f"the {what} became {value} at step {step}",
-                "lower `learning_rate`, or set `trained_dtype: float32`; the last good checkpoint is kept",
+                "start another run, with --out, and with a lower `learning_rate` or `trained_dtype: float32`; resuming "
+                f"this one would lead there again ({kept})",
             )
         now, tokens = time.monotonic(), state.num_input_tokens_seen
         self._speed = (tokens - self._mark[1]) / max(now - self._mark[0], 1e-9)
@@ -122,6 +133,20 @@ class Watch(TrainerCallback):
         }
         if leads():
             append_metrics(self.metrics, line)
+
+    def _drop_unsound(self, checkpoints: Path) -> str:
+        """Delete the checkpoints that led to a loss that is not finite, and say which one is left.
+
+        Weights are known to be sound after a step if the loss of the next one was finite.
+        """
+        judged = self.losses[-1][0] if self.losses else 0
+        steps = {path: int(path.name.rpartition("-")[2]) for path in checkpoints.glob("checkpoint-*")}
+        sound = [step for step in steps.values() if step < judged]
+        if leads():
+            for path, step in steps.items():
+                if step >= judged:
+                    shutil.rmtree(path, ignore_errors=True)
+        return f"checkpoint-{max(sound)}, from before, is kept" if sound else "no checkpoint from before is left"
 
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self.interrupted:  # asked twice: stop at once
