@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 from toolkit.corpus import Form, OnBroken, Table, comparable, instructions_form, open_place, pairs_form, text_form
@@ -93,7 +94,7 @@ class Gatherer:
                 held_out = held_out.pick(range(max(1, len(held_out) * source.limit // len(rows))))
             rows = rows.pick(self.draw.sample(range(len(rows)), source.limit))
             here = Digests()
-            for row in rows:
+            for row in chain(rows, held_out):
                 for identity in reader.identities(row):
                     here.add(identity)
         self._earlier = _union(self._earlier, here)

@@ -45,12 +45,19 @@ def mix(recipe: Recipe) -> Mixture:
 
     Raises:
         CorpusError, RecipeError, HubError: if a source or its description cannot be used.
+        RecipeError: if the best weights are to be kept, and no row is there to tell them by.
     """
     draw = random.Random(recipe.seed)
     tests = [test_sentences(test) for test in recipe.evaluation]
     gatherer = Gatherer(recipe, get_template(recipe.prompt), set().union(*tests), draw)
     parts: list[Part] = []
     taught, sources = _collect(recipe, recipe.data, "target", gatherer, parts, draw)
+    if recipe.keep_best and not gatherer.held_out:
+        raise RecipeError(
+            f"keep_best: of {sum(info.rows for info in sources):,} rows, held_out_share {recipe.held_out_share:g} "
+            "keeps none from training to measure the loss on",
+            "raise `held_out_share`, or leave out `keep_best`",
+        )
     order = taught
     if recipe.replay and recipe.replay_share:
         known, known_sources = _collect(recipe, recipe.replay, "replay", gatherer, parts, draw)
