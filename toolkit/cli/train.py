@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from toolkit.run_folder import RunFolder
 
 
+_BESIDE_RESUME = ("resume", "force", "dry_run", "as_json", "help")
+
+
 def train(
+    context: typer.Context,
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="YAML file, or the name of a recipe that comes with the toolkit.")
     ] = None,
@@ -65,6 +69,7 @@ def train(
     from toolkit.environment import import_unsloth_first
 
     if resume is not None:
+        _refuse_beside_resume(context, resume)
         chosen, folder = reopen(resume), resume
     else:
         instead: dict[str, Any] = {"select": select, "base": base, "seed": seed, "method": method, "order": order}
@@ -95,6 +100,23 @@ def train(
         return
     print_outcome(plan.run, training, delta)
     err.print(f"next: cogsym evaluate {folder}", style="dim")
+
+
+def _refuse_beside_resume(context: typer.Context, run: Path) -> None:
+    """Raise where an option would be ignored, because the run goes on with the recipe in its folder."""
+    options = {each.name: each.opts[0] for each in context.command.params if each.name not in _BESIDE_RESUME}
+    # By its name: typer may carry a click of its own.
+    given = [
+        option
+        for name, option in options.items()
+        if getattr(context.get_parameter_source(name or ""), "name", "") == "COMMANDLINE"
+    ]
+    if given:
+        raise RecipeError(
+            f"--resume goes on with the recipe in {run}, without {', '.join(given)}",
+            f"leave that out; what cannot change the result, such as `micro_batch_size`, may be edited in "
+            f"{run / 'recipe.yaml'}; anything else is another run: --recipe and --out",
+        )
 
 
 def _train_on(place: str, recipe: Recipe, target: str | None, *, dry_run: bool, **options: Any) -> None:
