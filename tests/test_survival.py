@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import WORDS, make_tiny_base
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from toolkit.adaptation import prepare, reopen, train_delta
 from toolkit.errors import CogsymError, MissingPartError, OutputError, RecipeError, TrainingError
@@ -59,6 +60,16 @@ def recipe(base: Path, rows: Path, **changes: Any) -> Recipe:
         "checkpoint_steps": 2,
     }
     return make_recipe(fields | changes)
+
+
+def stop_at(step: int) -> Callable[[TrainingStep], None]:
+    """What presses Ctrl-C after this step."""
+
+    def report(now: TrainingStep) -> None:
+        if now.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return report
 
 
 def run(chosen: Recipe, out: Path, **options: Any) -> TrainingRecord:
@@ -204,9 +215,14 @@ def test_memory_that_runs_out_before_the_first_step_is_told(
     def full(*_: Any, **__: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(backends, "load_base", full)
-    with pytest.raises(TrainingError, match="out of memory at step 0"):
-        run(recipe(base, rows), tmp_path / "run")
+    with monkeypatch.context() as patched:
+        patched.setattr(backends, "load_base", full)
+        with pytest.raises(TrainingError, match="out of memory at step 0, before the first checkpoint") as caught:
+            run(recipe(base, rows, max_steps=2), tmp_path / "run")
+    assert "in " + str(tmp_path / "run" / "recipe.yaml") in str(caught.value.hint)
+    smaller = reopen(tmp_path / "run").model_copy(update={"max_tokens": 64, "select": "rear:1"})
+    record = run(smaller, tmp_path / "run", resume=True)  # nothing was trained yet, so that all may change
+    assert (record.recipe["max_tokens"], record.selection.layers) == (64, (2,))
 
 
 LIMITED = """
@@ -352,12 +368,8 @@ def test_emissions_are_recorded_where_the_country_is_known(
 
 
 def test_energy_of_a_resumed_run_is_not_claimed(base: Path, rows: Path, tmp_path: Path, codecarbon: list[str]) -> None:
-    def stop(step: TrainingStep) -> None:
-        if step.step == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-
     with pytest.raises(TrainingError, match="stopped at step 3"):
-        run(recipe(base, rows), tmp_path / "run", report=stop)
+        run(recipe(base, rows), tmp_path / "run", report=stop_at(3))
     assert codecarbon == ["start", "stop"], "it is stopped with the run"
     assert run(recipe(base, rows), tmp_path / "run", resume=True).energy_kwh is None
 
@@ -410,3 +422,169 @@ def test_the_option_overrides_the_recipe(cogsym: Callable[..., Any], base: Path,
     assert done.code == 1
     assert "report_to" in done.err
     assert "clipboard" in done.err
+
+
+# --- a run that goes on with something else than it was begun with
+
+
+@pytest.fixture(scope="module")
+def begun(base: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was stopped at step 3, in a folder with its base and its data."""
+    place = tmp_path_factory.mktemp("begun")
+    shutil.copytree(base, place / "base")
+    shutil.copyfile(rows, place / "train.tsv")
+    with pytest.raises(TrainingError, match="stopped at step 3"):
+        run(recipe(place / "base", place / "train.tsv"), place / "run", report=stop_at(3))
+    return place
+
+
+@pytest.fixture
+def stopped(begun: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, which the run's recipe names."""
+    place = shutil.copytree(begun, tmp_path / "place")
+    path = place / "run" / "recipe.yaml"
+    path.write_text(path.read_text().replace(str(begun), str(place)))
+    return place
+
+
+def edit_recipe(place: Path, old: str, new: str) -> None:
+    path = place / "run" / "recipe.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def fewer_rows(place: Path) -> None:
+    lines = (place / "train.tsv").read_text().splitlines(keepends=True)
+    (place / "train.tsv").write_text("".join(lines[:30]))
+
+
+def perturbed_base(place: Path) -> None:
+    weights = load_file(place / "base" / "model.safetensors")
+    weights["model.layers.1.mlp.up_proj.weight"] += 0.01
+    save_file(weights, place / "base" / "model.safetensors", metadata={"format": "pt"})
+
+
+def other_selection(place: Path) -> None:
+    path = place / "run" / "records" / "selection.json"
+    path.write_text(path.read_text().replace("layers.2.mlp.up_proj", "layers.2.mlp.down_proj"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (fewer_rows, r"train.tsv gave 40 rows, gives \d+"),
+        (perturbed_base, "the base's files hold something else"),
+        (lambda place: edit_recipe(place, "learning_rate: 0.001", "learning_rate: 1.0e-05"), "was 0.001, is 1e-05"),
+        (lambda place: edit_recipe(place, "select: cogsym:2", "select: rear:1"), "select was cogsym:2, is rear:1"),
+        (lambda place: edit_recipe(place, "limit: 40", "limit: 40\n  weight: 2"), "data.0.weight was 1.0, is 2.0"),
+        (other_selection, "selection.json names other weights"),
+    ],
+)
+def test_a_run_is_not_resumed_with_something_else(stopped: Path, change: Callable[[Path], None], told: str) -> None:
+    change(stopped)
+    out = stopped / "run"
+    recipe_before = (out / "recipe.yaml").read_text()
+    with pytest.raises(OutputError, match=told) as caught:
+        run(reopen(out), out, resume=True)
+    assert "--out" in str(caught.value.hint)
+    assert (out / "recipe.yaml").read_text() == recipe_before
+    assert last_checkpoint(out / "checkpoints") == out / "checkpoints" / "checkpoint-3"
+
+
+def test_what_saves_memory_may_change_when_a_run_is_resumed(stopped: Path) -> None:
+    edit_recipe(stopped, "micro_batch_size: 2", "micro_batch_size: 1\ngradient_checkpointing: true")
+    edit_recipe(stopped, "checkpoint_steps: 2", "checkpoint_steps: 5")
+    kept: list[str] = []
+
+    def report(now: TrainingStep) -> None:
+        kept.extend(path.name for path in (stopped / "run" / "checkpoints").glob("checkpoint-*"))
+
+    record = run(reopen(stopped / "run"), stopped / "run", resume=True, report=report)
+    assert record.steps == STEPS
+    assert (record.recipe["micro_batch_size"], record.recipe["gradient_checkpointing"]) == (1, True)
+    assert set(kept) == {"checkpoint-2", "checkpoint-3", "checkpoint-5"}, "the new `checkpoint_steps` counts"
+
+
+def test_a_run_of_an_earlier_version_is_resumed_as_before(stopped: Path) -> None:
+    (stopped / "run" / "beginning.json").unlink()
+    fewer_rows(stopped)
+    assert run(reopen(stopped / "run"), stopped / "run", resume=True).steps == STEPS
+
+
+def test_resuming_refuses_options_that_it_would_ignore(stopped: Path, cogsym: Any) -> None:
+    options = ("--select", "full", "--on", "jobs", "--target", "a/b", "--flavor", "l40sx1", "--recipe", "none.yaml")
+    outcome = cogsym("train", "--resume", stopped / "run", *options)
+    assert outcome.code == 1
+    assert "without --recipe, --select, --on, --target, --flavor" in " ".join(outcome.err.split())
+    assert cogsym("train", "--resume", stopped / "run", "--json").code == 0
+
+
+# --- weights that break
+
+
+def test_checkpoints_that_lead_to_a_loss_that_is_not_finite_are_dropped(
+    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss of a step judges the weights before it, so those of checkpoint-44 break unseen."""
+    from toolkit.training import trainer
+
+    take_step = trainer.PartialTrainer.training_step
+
+    def breaking(self: Any, model: Any, *arguments: Any, **options: Any) -> Any:
+        loss = take_step(self, model, *arguments, **options)
+        return loss * float("nan") if self.state.global_step >= 44 else loss
+
+    monkeypatch.setattr(trainer.PartialTrainer, "training_step", breaking)
+    chosen = recipe(base, rows, max_steps=60, checkpoint_steps=11, micro_batch_size=4)
+    for resume in (False, True):
+        with pytest.raises(TrainingError, match="the loss became nan at step 45") as caught:
+            run(chosen, tmp_path / "run", resume=resume)
+        left = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
+        assert left == ["checkpoint-33"]
+        assert "checkpoint-33, from before, is kept" in str(caught.value.hint)
+        assert "another run, with --out" in str(caught.value.hint)
+
+
+def test_weights_that_are_not_finite_are_not_saved(
+    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolkit.training.watch import Watch
+
+    def overflow(self: Any, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        with torch.no_grad():
+            next(p for p in model.parameters() if p.requires_grad).fill_(float("inf"))
+
+    monkeypatch.setattr(Watch, "on_optimizer_step", overflow, raising=False)
+    with pytest.raises(TrainingError, match="weights are not finite any more, first in model"):
+        run(recipe(base, rows, max_steps=1), tmp_path / "run")
+    assert not (tmp_path / "run" / "trained").exists()
+    assert last_checkpoint(tmp_path / "run" / "checkpoints") is None
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"learning_rate": float("inf")}, {"epochs": float("inf")}, {"seed": 2**32}, {"max_grad_norm": float("nan")}],
+)
+def test_numbers_that_no_run_can_have_are_refused(base: Path, rows: Path, field: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match=next(iter(field))):
+        recipe(base, rows, **field)
+
+
+# --- held-out rows
+
+
+def test_keeping_the_best_is_refused_where_no_row_is_held_out(base: Path, rows: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="held_out_share 1e-06 keeps none"):
+        prepare(recipe(base, rows, held_out_share=1e-6, keep_best=True), tmp_path / "run")
+
+
+def test_rows_held_out_of_a_limited_source_are_not_replayed(base: Path, rows: Path) -> None:
+    from toolkit.training import mix
+
+    source = {"path": str(rows), "directions": ["eng>jav", "jav>eng"]}
+    chosen = recipe(base, rows, data=[source | {"limit": 40}], replay=[source], replay_share=0.5, held_out_share=0.3)
+    mixture = mix(chosen)
+    held_out = {(example.prompt, example.completion) for example in mixture.held_out}
+    assert held_out
+    assert held_out.isdisjoint((example.prompt, example.completion) for example in mixture.examples)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import OutputError, RecipeError
 from toolkit.recipe import Recipe, own_languages, read_recipe, write_recipe
-from toolkit.records import BaseInfo, DeltaConfig, DeltaInfo, SelectionInfo, TrainingRecord
+from toolkit.records import BaseInfo, Beginning, DeltaConfig, DeltaInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Plan:
     base_info: BaseInfo
     selection: SelectionInfo
     mixture: Mixture
+    beginning: Beginning
 
 
 def prepare(
@@ -41,19 +42,21 @@ def prepare(
     """Find the base, read the data, and resolve the selection, so that all that can be wrong is told before training.
 
     A ranked selection runs or reads the base here, of several processes in the one that leads; a resumed run takes
-    what was found the first time.
+    what was found the first time. Of a run of which nothing is trained yet, everything may have changed meanwhile.
 
     Args:
         report: called while a ranked selection is worked out, with what is done, how much of it, and of how much.
 
     Raises:
-        OutputError: if the run folder holds something already and this is not a continuation.
+        OutputError: if the run folder holds something already and this is not a continuation, or one that would go on
+            with another recipe, other data or another base.
         BaseModelError, SelectionError, MissingPartError, CorpusError, RecipeError, HubError: naming what is wrong.
     """
     from toolkit.delta import read_base_info
     from toolkit.pretrained import resolve_base
     from toolkit.selection import looks_at, read_layout, resolve_recipe
     from toolkit.training import from_leader, mix, preflight
+    from toolkit.training.beginning import beginning_of, differences, has_progress, refuse_another_beginning
     from toolkit.training.freeing import free_memory
     from toolkit.training.trained import check_names
 
@@ -67,17 +70,24 @@ def prepare(
     base_info = read_base_info(base, base_id, recipe.base_revision).model_copy(update={"licence": licence_of(base)})
     mixture = mix(recipe)
 
-    def find_selection() -> SelectionInfo:
+    def find_selection() -> tuple[SelectionInfo, Beginning, bool]:
+        goes_on = resume and has_progress(run)
         if resume and run.selection.is_file():
-            return run.read_selection()
-        return resolve_recipe(recipe, layout, evidence_of(recipe, base, mixture, report=report))
+            known = run.read_selection()
+            now = beginning_of(recipe, base, mixture, known)
+            if goes_on or not run.beginning.is_file() or not differences(Beginning.read(run.beginning), now):
+                return known, now, goes_on
+        found = resolve_recipe(recipe, layout, evidence_of(recipe, base, mixture, report=report))
+        return found, beginning_of(recipe, base, mixture, found), goes_on
 
     # Also lets the others look at the folder before the one that leads writes into it.
-    selection = from_leader(find_selection)
+    selection, beginning, goes_on = from_leader(find_selection)
+    if goes_on:
+        refuse_another_beginning(run, beginning)
     free_memory()  # of a base that was looked at
     preflight(recipe, selection, layout)
     check_names(selection, base)
-    return Plan(recipe, run, base, base_info, selection, mixture)
+    return Plan(recipe, run, base, base_info, selection, mixture, beginning)
 
 
 def evidence_of(
@@ -139,12 +149,15 @@ def train_delta(
         snapshots: steps after which the delta so far is kept as well, in `step-N/`, ready to be evaluated.
     """
     from toolkit.training import Snapshots, from_leader, leads, train
+    from toolkit.training.beginning import has_progress
     from toolkit.training.failures import explained
     from toolkit.training.freeing import free_memory
 
     if leads():
         _describe(plan)
-    with explained(lambda: 0):  # memory may be short before the first step
+        if not (resume and has_progress(plan.run)):
+            plan.beginning.write(plan.run.beginning)
+    with explained(lambda: 0, plan.run):  # memory may be short before the first step
         training = train(
             plan.recipe,
             plan.mixture,

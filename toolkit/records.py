@@ -188,6 +188,15 @@ class TrainingRecord(Record):
     date: str = Field(description="ISO 8601 date on which training ended")
 
 
+class Beginning(Record):
+    """What a run was begun with; one that is resumed must go on with the same."""
+
+    recipe: dict[str, Any] = Field(description="every field of the recipe, local paths reduced to file names")
+    data: tuple[DataInfo, ...]
+    base: str = Field(description="sha256 over config, tokenizer, layout and evenly spaced parts of the base's tensors")
+    selection: str = Field(description="sha256 over the names and neurons that train")
+
+
 class TensorChange(Record):
     """What happened to one tensor."""
 

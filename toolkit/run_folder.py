@@ -2,6 +2,7 @@
 
     run/
       recipe.yaml            everything that determines the run
+      beginning.json         what it was begun with, for resuming; not published
       metrics.jsonl          one line per logged training step
       tensorboard/           the same for TensorBoard, where asked for; not published
       checkpoints/           to resume from; not published
@@ -49,6 +50,11 @@ class RunFolder:
     @property
     def recipe(self) -> Path:
         return self.root / "recipe.yaml"
+
+    @property
+    def beginning(self) -> Path:
+        """What the run was begun with, which resuming compares; earlier versions did not write it."""
+        return self.root / "beginning.json"
 
     @property
     def metrics(self) -> Path:

@@ -95,7 +95,7 @@ def train(
         keep_metrics_until(run.metrics, sum(map(steps_at, checkpoints)))
 
     watch = Watch(run.metrics, report, steps=steps * len(phases))
-    with EnergyMeter() as energy, explained(lambda: watch.step):
+    with EnergyMeter() as energy, explained(lambda: watch.step, run):
         for phase, folder in zip(phases, checkpoints, strict=True):
             enter(phase, trained)
             done = finished(folder, steps)
