@@ -74,7 +74,7 @@ def audit(
     opened = open_tolerantly(path, header, leave_out)
     found, required = _columns(opened, wanted, kind, columns or {}, ear)
     keys = _languages_by_key(wanted, kind)
-    held_out = [held_out_sentences(test, wanted, found) for test in tests]
+    held_out = held_out_sentences(tests, wanted, found)
     reading = Reading(
         kind, opened.unit, found, required, {key: keys[key] for key in found}, held_out, tabs=_has_tabs(path)
     )

@@ -9,12 +9,11 @@ from typing import Any
 
 from toolkit.auditing import characters
 from toolkit.auditing.catalogue import LONG_PAIR, LONG_TEXT
-from toolkit.auditing.held_out import compared
 from toolkit.auditing.known import Known
 from toolkit.auditing.markup import address, markup, personal
 from toolkit.auditing.record import Kind
 from toolkit.auditing.tally import Tally
-from toolkit.corpus import clean, comparable, compose
+from toolkit.corpus import SentenceIndex, clean, comparable, compose
 from toolkit.corpus.digests import Digests, digest
 from toolkit.corpus.shelf import Shelf
 
@@ -26,7 +25,7 @@ class Reading:
         columns: by key: a language's code, or a field of instructions.
         required: keys without which a row is left out.
         languages: by the same keys.
-        tests: name and digests of the test sets.
+        tests: sentences of the test sets.
     """
 
     def __init__(
@@ -36,7 +35,7 @@ class Reading:
         columns: Mapping[str, str],
         required: Sequence[str],
         languages: Mapping[str, Known],
-        tests: Sequence[tuple[str, Digests]],
+        tests: SentenceIndex,
         *,
         tabs: bool,
     ) -> None:
@@ -92,14 +91,10 @@ class Reading:
         if self.kind != "instructions" and not all(any(map(str.isalpha, texts[key])) for key in self.required):
             self.tally.add("no-words", place, whole)
         self._compare_sides(texts, place, whole)
-        used = True
-        if self.tests:
-            mine = set(compared(texts.values(), plain=self.kind == "text"))
-            for name, held_out in self.tests:
-                if any(each in held_out for each in mine):
-                    self.tally.add(f"leaked:{name}", place, whole)
-                    used = False
-        return used
+        leaked = self.tests.find(texts.values(), plain=self.kind == "text")
+        for name, sentence in leaked.items():
+            self.tally.add(f"leaked:{name}", place, sentence)
+        return not leaked
 
     def _compare_sides(self, texts: Mapping[str, str], place: str, whole: str) -> None:
         if self.kind != "parallel":

@@ -3,6 +3,7 @@
 from toolkit.corpus.broken import BrokenRow, OnBroken
 from toolkit.corpus.cleaning import Form, clean, comparable, compose, instructions_form, pairs_form, text_form
 from toolkit.corpus.opening import open_place
+from toolkit.corpus.overlap import SentenceIndex
 from toolkit.corpus.rows import Rows, collect, read_instructions, read_pairs
 from toolkit.corpus.table import Table, column_names, read_file
 
@@ -11,6 +12,7 @@ __all__ = [
     "Form",
     "OnBroken",
     "Rows",
+    "SentenceIndex",
     "Table",
     "clean",
     "collect",

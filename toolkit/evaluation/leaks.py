@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from toolkit.corpus import SentenceIndex
 from toolkit.errors import CogsymError, EvaluationError
 from toolkit.recipe import Recipe, read_recipe
 from toolkit.run_folder import RunFolder
-from toolkit.test_sets import TestSet, digest_of_sentences, test_sentences
+from toolkit.test_sets import TestSet, digest_of_sentences, sentences
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, .
     Test sets of the run's own recipe were compared when it was trained, as long as they hold the same sentences. A run
     without its recipe, such as a downloaded delta, or without its data cannot be compared.
     """
-    from toolkit.training.gathering import compared_rows
+    from toolkit.training.gathering import leaked_rows
 
     if not run.recipe.is_file():
         absent = "was not compared with the training data, which is not here"
@@ -34,15 +35,18 @@ def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, .
     wanted = [_to_compare(test, recipe, run) for test in tests]
     if not any(wanted):
         return (None,) * len(tests)
+    tested = SentenceIndex()
+    for index, texts in enumerate(wanted):
+        for text in texts:
+            tested.add(text, str(index))
     rows, first = [0] * len(tests), [""] * len(tests)
     missing = []
     for source in (*recipe.data, *recipe.replay):
         try:
-            for place, texts in compared_rows(source, recipe):
-                for index, held_out in enumerate(wanted):
-                    if not held_out.isdisjoint(texts):
-                        rows[index] += 1
-                        first[index] = first[index] or place
+            for place, found in leaked_rows(source, recipe, tested):
+                for index in map(int, found):
+                    rows[index] += 1
+                    first[index] = first[index] or place
         except CogsymError:  # moved, deleted, or on a Hub that is out of reach now
             missing.append(source.where)
     absent = ", ".join(dict.fromkeys(missing))
@@ -56,15 +60,15 @@ def find_leaks(run: RunFolder, tests: Sequence[TestSet]) -> tuple[Leak | None, .
     )
 
 
-def _to_compare(test: TestSet, recipe: Recipe, run: RunFolder) -> set[str]:
+def _to_compare(test: TestSet, recipe: Recipe, run: RunFolder) -> list[str]:
     """The sentences of a test set; none where they are those that were compared when the run was trained."""
     if test not in recipe.evaluation:
-        return test_sentences(test)
+        return list(sentences(test))
     tests = run.read_training().tests if run.training_record.is_file() else ()
     if len(tests) != len(recipe.evaluation):  # an older record does not say what the file held then
-        return set()
-    wanted = test_sentences(test)
-    return set() if tests[recipe.evaluation.index(test)] == digest_of_sentences(wanted) else wanted
+        return []
+    wanted = list(sentences(test))
+    return [] if tests[recipe.evaluation.index(test)] == digest_of_sentences(wanted) else wanted
 
 
 def refuse_leaks(leaks: Sequence[Leak | None]) -> None:

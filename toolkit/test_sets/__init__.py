@@ -12,7 +12,7 @@ from toolkit.test_sets.kinds import (
     WordsSet,
 )
 from toolkit.test_sets.options import letter
-from toolkit.test_sets.reading import digest_of_sentences, read_examples, read_rows, sentences, test_sentences
+from toolkit.test_sets.reading import digest_of_sentences, read_examples, read_rows, sentences
 
 __all__ = [
     "ConsistencySet",
@@ -29,5 +29,4 @@ __all__ = [
     "read_examples",
     "read_rows",
     "sentences",
-    "test_sentences",
 ]

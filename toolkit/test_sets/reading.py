@@ -67,14 +67,9 @@ def sentences(test_set: TestSet) -> Iterator[str]:
             yield from (piece.text for piece in split_text(row[key]) if piece.is_sentence)
 
 
-def test_sentences(test_set: TestSet) -> set[str]:
-    """The same in the form in which sentences are compared."""
-    return {comparable(text) for text in sentences(test_set)}
-
-
 def digest_of_sentences(sentences: Iterable[str]) -> str:
     """sha256 that tells whether a test set holds what it held before, in whatever order."""
-    return hashlib.sha256("\n".join(sorted(sentences)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(set(map(comparable, sentences)))).encode()).hexdigest()
 
 
 def _read(test_set: TestSet, place: Place, direction: str | None) -> Rows:

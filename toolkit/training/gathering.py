@@ -6,9 +6,10 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from textwrap import shorten
 from typing import Literal
 
-from toolkit.corpus import Form, OnBroken, Table, comparable, instructions_form, open_place, pairs_form, text_form
+from toolkit.corpus import Form, OnBroken, SentenceIndex, Table, instructions_form, open_place, pairs_form, text_form
 from toolkit.corpus.digests import Digests, digest
 from toolkit.corpus.identification import SAMPLE_ROWS, can_identify, get_identifier, identify
 from toolkit.corpus.rows import nothing_left
@@ -19,13 +20,13 @@ from toolkit.languages import Direction, get_language, parse_direction
 from toolkit.prompts import Example, Template, get_template
 from toolkit.recipe import DataSource, Recipe
 from toolkit.records import DataInfo, Identification
-from toolkit.sentences import split_text
 from toolkit.training.examples import Part, Texts
 
 TEXT = "text"  # the group of examples that are plain text: packed, with the loss on every token
 INSTRUCTIONS = "instructions"
 REPEATED, EARLIER, LEAKED = "repeated row", "also in an earlier source", "also in a test set"
 _SUFFIXES = {"parallel": TABLE_SUFFIXES, "instructions": INSTRUCTION_SUFFIXES, "text": TEXT_SUFFIXES}
+_SHOWN = 100  # characters of a test sentence
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Gatherer:
 
     recipe: Recipe
     template: Template
-    test_sentences: set[str]  # in comparable form
+    tested: SentenceIndex
     draw: random.Random
     held_out: list[Part] = field(default_factory=list)
     texts: dict[str, Texts] = field(default_factory=dict)  # of the sources so far, by language
@@ -53,6 +54,7 @@ class Gatherer:
         rows, held_out, here = Shelf(reader.form.keys), Shelf(reader.form.keys), Digests()
         dropped: dict[str, int] = {}
         places: dict[str, str] = {}
+        leaked: dict[str, str] = {}  # a sentence of each test set, from the first row with one
 
         def leave_out(fault: str, place: str) -> None:
             dropped[fault] = dropped.get(fault, 0) + 1
@@ -67,8 +69,9 @@ class Gatherer:
                     fault = REPEATED
                 elif all(identity in self._earlier for identity in identities):
                     fault = EARLIER
-                elif not self.test_sentences.isdisjoint(reader.sentences(texts)):
+                elif found := reader.find(self.tested, texts):
                     fault = LEAKED
+                    leaked = leaked or found
                 for identity in identities:
                     here.add(identity)
             if fault is not None:
@@ -78,9 +81,10 @@ class Gatherer:
             else:
                 rows.add(texts)
         if LEAKED in dropped and self.recipe.on_leak == "stop":
+            test, sentence = next(iter(leaked.items()))
             raise CorpusError(
                 f"{table.name}: {dropped[LEAKED]:,} of its rows share a sentence with a test set of this recipe "
-                f"(first: {places[LEAKED]})",
+                f"(first: {places[LEAKED]}): '{shorten(sentence, _SHOWN, placeholder='…')}' of {test}",
                 "take them out of the data, or set `on_leak: drop` in the recipe, which leaves them out of training",
             )
         if not rows:
@@ -119,8 +123,8 @@ class Gatherer:
         )
 
 
-def compared_rows(source: DataSource, recipe: Recipe) -> Iterator[tuple[str, set[str]]]:
-    """Every usable row of a source: where it stands, and its sentences in comparable form.
+def leaked_rows(source: DataSource, recipe: Recipe, tested: SentenceIndex) -> Iterator[tuple[str, dict[str, str]]]:
+    """Usable rows of a source that hold test sentences: where each stands, and a sentence of each test set.
 
     Raises:
         CorpusError, HubError, RecipeError: if the source cannot be read.
@@ -129,8 +133,8 @@ def compared_rows(source: DataSource, recipe: Recipe) -> Iterator[tuple[str, set
     table = reader.open()
     for number, raw in table.rows:
         texts, fault = reader.form.clean_row(raw)
-        if fault is None:
-            yield f"{table.name}, {table.unit} {number}", set(reader.sentences(texts))
+        if fault is None and (found := reader.find(tested, texts)):
+            yield f"{table.name}, {table.unit} {number}", found
 
 
 class _Reader:
@@ -167,13 +171,9 @@ class _Reader:
             for direction in self.directions
         ]
 
-    def sentences(self, texts: Mapping[str, str]) -> Iterable[str]:
-        """What is compared with the test sets: each cell, and in plain text each sentence and each line."""
-        if self.source.kind != "text":
-            return (comparable(text) for text in texts.values() if text)
-        lines = (line for line in texts["text"].splitlines() if line.strip())
-        sentences = (piece.text for piece in split_text(texts["text"]) if piece.is_sentence)
-        return map(comparable, (*lines, *sentences))
+    def find(self, tested: SentenceIndex, texts: Mapping[str, str]) -> dict[str, str]:
+        """For each test set that shares a sentence with this row, such a sentence."""
+        return tested.find(texts.values(), plain=self.source.kind == "text")
 
     def part(self, rows: Shelf) -> Part:
         if self.directions:

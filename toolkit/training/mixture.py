@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from toolkit.corpus import SentenceIndex
 from toolkit.errors import RecipeError
 from toolkit.prompts import get_template
 from toolkit.recipe import DataSource, Recipe
 from toolkit.records import DataInfo
-from toolkit.test_sets import digest_of_sentences, test_sentences
+from toolkit.test_sets import digest_of_sentences, sentences
 from toolkit.training.examples import Examples, Part, Texts
 from toolkit.training.gathering import Gatherer
 
@@ -48,8 +49,13 @@ def mix(recipe: Recipe) -> Mixture:
         RecipeError: if the best weights are to be kept, and no row is there to tell them by.
     """
     draw = random.Random(recipe.seed)
-    tests = [test_sentences(test) for test in recipe.evaluation]
-    gatherer = Gatherer(recipe, get_template(recipe.prompt), set().union(*tests), draw)
+    tested, tests = SentenceIndex(), list[str]()
+    for test in recipe.evaluation:
+        texts = list(sentences(test))
+        tests.append(digest_of_sentences(texts))
+        for text in texts:
+            tested.add(text, test.dataset)
+    gatherer = Gatherer(recipe, get_template(recipe.prompt), tested, draw)
     parts: list[Part] = []
     taught, sources = _collect(recipe, recipe.data, "target", gatherer, parts, draw)
     if recipe.keep_best and not gatherer.held_out:
@@ -70,7 +76,7 @@ def mix(recipe: Recipe) -> Mixture:
         tuple(sources),
         Examples(gatherer.held_out),
         gatherer.texts,
-        tuple(map(digest_of_sentences, tests)),
+        tuple(tests),
     )
 
 
