@@ -162,3 +162,18 @@ def test_what_cannot_be_split_is_said(
 def test_a_split_names_its_files(tmp_path: Path) -> None:
     split = split_corpus(write(tmp_path / "my.tsv", many(50)), tmp_path / "new" / "data", LANGUAGES, test_rows=5)
     assert split == Split(tmp_path / "new/data/train.tsv", tmp_path / "new/data/test.tsv", 45, 5, {})
+
+
+def test_no_row_to_train_on_holds_a_test_sentence_in_a_longer_one(tmp_path: Path) -> None:
+    """Which rows are tested on is not known before, so every row has one that holds it."""
+    short = [
+        (f"on day {number} the old fisherman mended his nets beside the river", f"dina {number}")
+        for number in range(60)
+    ]
+    long = [(f"They say: {left.upper()}, and then slept.", f"umah {right} gede") for left, right in short]
+    split = split_corpus(write(tmp_path / "my.tsv", short + long), tmp_path / "data", LANGUAGES, test_rows=20)
+    tested = [left.lower() for left, _ in rows_of(split.test)]
+    trained = " | ".join(left.lower() for left, _ in rows_of(split.train))
+    assert not [sentence for sentence in tested if sentence in trained]
+    assert split.dropped == {"holds a sentence of a test row": 120 - 20 - split.train_rows}
+    assert split.train_rows < 100

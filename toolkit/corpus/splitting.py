@@ -1,7 +1,8 @@
 """Splits one file of sentence pairs into a file to train on and a file to test on.
 
-Rows that share a sentence in any language stay together, compared as training compares them with test sets: so nothing
-that is tested on was trained on. Which rows are tested on depends on the rows alone, whatever their order.
+Rows that have a side in common, in any language, stay together, and a row that holds a sentence of a test row inside a
+longer text is left out, compared as training compares them with test sets: so nothing that is tested on was trained on.
+Which rows are tested on depends on the rows alone, whatever their order.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 
 from toolkit.corpus import BrokenRow, comparable, pairs_form, read_file
 from toolkit.corpus.digests import Digests, digest
+from toolkit.corpus.overlap import SentenceIndex
 from toolkit.corpus.rows import nothing_left
 from toolkit.corpus.shelf import Shelf
 from toolkit.corpus.writing import write_new
 from toolkit.errors import CorpusError
 
 TRAIN_FILE, TEST_FILE = "train.tsv", "test.tsv"
+HOLDS_TESTED = "holds a sentence of a test row"
 # A tenth to test on, but enough that a score says something, and no more than a fifth of a small file.
 _USUAL_SHARE, _LARGEST_SHARE = 0.1, 0.2
 _FEWEST, _MOST = 100, 1000
@@ -100,15 +103,28 @@ def split_corpus(
         )
     groups = _together(np.array(sentences, dtype=np.uint64))
     is_test = _drawn(groups, np.array(draws, dtype=np.uint64), wanted)
-    count = int(is_test.sum())
+    to_test, to_train = np.flatnonzero(is_test).tolist(), np.flatnonzero(~is_test).tolist()
+    count = len(to_test)
     if not count:
         raise CorpusError(
             f"{source.name}: no row can be kept for testing, because most rows share a sentence with others",
             "check that the columns are right, or collect rows whose sentences differ",
         )
-    split = Split(out / TRAIN_FILE, out / TEST_FILE, len(rows) - count, count, dropped)
-    write_new(split.test, _lines(form.keys, rows.pick(np.flatnonzero(is_test).tolist())))
-    write_new(split.train, _lines(form.keys, rows.pick(np.flatnonzero(~is_test).tolist())))
+    tested = SentenceIndex()
+    for row in rows.pick(to_test):
+        for text in row.values():
+            tested.add(text, TEST_FILE)
+    kept = [number for number in to_train if not tested.find(rows[number].values())]
+    if not kept:
+        raise CorpusError(
+            f"{source.name}: no row is left to train on, because all hold a sentence of the {count:,} test rows",
+            "collect rows whose sentences differ",
+        )
+    if len(kept) < len(to_train):
+        dropped[HOLDS_TESTED] = len(to_train) - len(kept)
+    split = Split(out / TRAIN_FILE, out / TEST_FILE, len(kept), count, dropped)
+    write_new(split.test, _lines(form.keys, rows.pick(to_test)))
+    write_new(split.train, _lines(form.keys, rows.pick(kept)))
     return split
 
 
