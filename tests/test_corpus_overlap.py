@@ -147,7 +147,7 @@ def test_evaluation_finds_it_afterwards(tmp_path: Path, number: int) -> None:
     source = sources(tmp_path)[number]
     run = RunFolder(tmp_path / "run")
     run.root.mkdir()
-    write_recipe(make_recipe({"language": "jav", "base": "pocket", "data": [source]}), run.recipe)
+    write_recipe(make_recipe({"language": "jav", "base": "pocket", "data": [source]}), run.recipe, opening="")
     tests = []
     for name, row in (("other", f"{NEXT[0]}!!\tOra ana"), ("held", f"{ENG}\t{JAV}"), ("clean", "Not here\tOra ana")):
         (tmp_path / f"{name}.tsv").write_text(f"eng\tjav\n{row}\n", encoding="utf-8")
