@@ -58,7 +58,7 @@ def recipe_with(folder: Path, **fields: Any) -> Recipe:
     train = folder / "train.tsv"
     train.write_text("eng\tjav\nhouse\tomah\n", encoding="utf-8")
     test_set = {"kind": "consistency", "name": "Sums", "answers_are": "number", "language": "deu"} | fields
-    data = [{"path": str(train)}]
+    data = [{"path": str(train), "directions": ["eng>jav"]}]
     return make_recipe({"language": "jav", "base": "pocket", "prompt": "lines", "data": data, "evaluation": [test_set]})
 
 

@@ -93,12 +93,6 @@ def test_the_bare_sentences_of_each_language_are_at_hand(tmp_path: Path) -> None
     assert texts["jav"][-1] == "loro"
 
 
-def test_a_source_of_one_row_again_and_again_is_refused(tmp_path: Path) -> None:
-    path = write_pairs(tmp_path / "same.tsv", PAIRS[:1] * 3)
-    with pytest.raises(CorpusError, match="its 3 rows are all the same"):
-        mix(recipe(pairs(path)))
-
-
 def test_a_source_that_only_repeats_another_is_refused(tmp_path: Path) -> None:
     path = write_pairs(tmp_path / "a.tsv", PAIRS[:20])
     with pytest.raises(CorpusError, match=r"nothing left after cleaning \(20 x also in an earlier source\)"):

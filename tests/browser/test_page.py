@@ -492,6 +492,7 @@ def test_nothing_changes_under_the_hand_of_who_chooses_and_a_hidden_tab_does_not
     page.wait_for_timeout(1_000)
     sync_api.expect(page.get_by_role("option")).to_have_count(1)
     source(page).click()
+    page.wait_for_timeout(1_000)  # what leaving the list of languages asks
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
     page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")

@@ -89,10 +89,6 @@ class Gatherer:
             )
         if not rows:
             raise nothing_left(table.name, dropped)
-        if len(rows) + len(held_out) == 1 and REPEATED in dropped:
-            raise CorpusError(
-                f"{table.name}: its {1 + dropped[REPEATED]:,} rows are all the same", "give different sentences"
-            )
         if source.limit is not None and source.limit < len(rows):
             if held_out:  # as large a share of what is used as of the whole
                 held_out = held_out.pick(range(max(1, len(held_out) * source.limit // len(rows))))
