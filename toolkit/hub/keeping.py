@@ -20,9 +20,8 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60
 SMALL_BYTES = 2**20  # files that may grow while they are sent, such as metrics.jsonl, are small: sent as read at once
-STATE_FILE = (
-    "trainer_state.json"  # written last, so where it is, a checkpoint is whole; a test holds it to the trainer's
-)
+# Written last, so where it is, a checkpoint is whole. The trainer's own name for it, which a test compares.
+STATE_FILE = "trainer_state.json"
 
 
 class KeptRun:
