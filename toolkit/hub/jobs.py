@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from huggingface_hub.constants import HF_JOBS_ARTIFACTS_BUCKET_NAME
 from huggingface_hub.utils import get_token
 
 from toolkit.errors import HubError, RecipeError, TrainingError
@@ -22,7 +21,6 @@ from toolkit.hub.flavors import FLAVORS, smallest_with
 from toolkit.hub.shipping import ARCHIVE, Package, installed_package, pack_source
 from toolkit.hub.target import parse_target
 from toolkit.recipe import Recipe, local_files, portable, write_recipe
-from toolkit.training.distributed import accumulation_steps
 
 if TYPE_CHECKING:
     from toolkit.training import Requirements
@@ -113,6 +111,10 @@ def plan_job(
         CorpusError: if the data cannot be used.
         TrainingError: if it does not fit on the flavor's card or disk.
     """
+    from huggingface_hub.constants import HF_JOBS_ARTIFACTS_BUCKET_NAME  # not in the clients of COMET's set
+
+    from toolkit.training.distributed import accumulation_steps
+
     repo_id = parse_target(target).repo_id
     if repo_id is None:
         raise HubError(f"'{target}' is a folder, and a job can publish to the Hub alone", "write org/name")
