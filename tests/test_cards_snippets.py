@@ -115,7 +115,7 @@ def run_command(line: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_a_published_pocket_card_passes_the_lint(card: str, place: Path) -> None:
     assert lint(card, place / NAME) == []
-    assert "no native speaker has reviewed it yet" in card
+    assert "no native speaker has reviewed them yet" in card
 
 
 def test_every_block_of_the_card_is_of_a_kind_that_is_run_here(card: str) -> None:

@@ -116,6 +116,7 @@ def test_train_leaves_a_delta_that_verifies(cogsym: Run, tiny_base: Path, tmp_pa
     assert outcome.code == 0, outcome.err
     assert "trained 3 steps" in outcome.out
     assert sorted(path.name for path in run.iterdir()) == [
+        "beginning.json",
         "config.json",
         "delta.safetensors",
         "figures",

@@ -13,7 +13,7 @@ import yaml
 from evaluated_run import make_run
 from fasttext_file import write_classifier
 
-from toolkit import __version__, evaluation
+from toolkit import evaluation
 from toolkit.corpus import read_file
 from toolkit.corpus.identification import get_identifier, identify
 from toolkit.corpus.identifier import VARIABLE
@@ -276,7 +276,8 @@ def test_the_english_file_travels_with_the_recipe(tmp_path: Path) -> None:
     recipe = of_two_files(tmp_path)
     assert {path.name for path in local_files(recipe)} == {"train.tsv", "deu.tsv", "eng.tsv"}
     assert portable(recipe).evaluation[0].english_path == "eng.tsv"
-    assert plan_job(recipe, "org/name").dependencies == (f"cogsym-toolkit[langid]=={__version__}",)
+    [toolkit] = plan_job(recipe, "org/name").dependencies
+    assert toolkit.startswith("cogsym-toolkit[langid]")
     write_recipe(portable(recipe), tmp_path / "recipe.yaml", opening="cogsym train")
     assert read_recipe(tmp_path / "recipe.yaml") == recipe
 

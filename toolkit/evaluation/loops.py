@@ -14,7 +14,7 @@ _REPEATS, _LONG_ENOUGH = 3, 12  # times in the half that is looked at, character
 
 def ends_in_loop(answer: str) -> bool:
     """Whether the second half of an answer is one piece of text with letters in it, three times or more."""
-    text = " ".join(answer.casefold().split()) + " "
+    text = " ".join(answer.casefold().split())
     half = text[len(text) // 2 :]
     if len(half) < _LONG_ENOUGH or not any(map(str.isalpha, half)):
         return False
