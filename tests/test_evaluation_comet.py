@@ -133,7 +133,8 @@ def test_a_language_that_comet_never_read_is_flagged(run: RunFolder, model: str)
     assert _caution("COMET-22", "eng>jav") is None
     caution = _caution("COMET-22", "eng>nij")
     assert caution == "COMET-22 of eng>nij is unreliable: its encoder was not trained on Ngaju"
-    assert all(score.caution is None for record in evaluate(run, comet=model) for score in record.scores)
+    cautions = [score.caution or "" for record in evaluate(run, comet=model) for score in record.scores]
+    assert not any("unreliable" in said for said in cautions)
 
 
 def test_comet_has_a_row_of_its_own_with_four_decimals(run: RunFolder, model: str) -> None:

@@ -175,8 +175,11 @@ def test_sentences_that_were_trained_on_stop_an_evaluation_unless_told_otherwise
 
     train.unlink()
     assert cogsym("evaluate", run.root, "--recipe", tmp_path / "tests.yaml").code == 0
-    cautions = {score.caution for record in run.read_evaluations() for score in record.scores}
-    assert cautions == {"t was not compared with training data that is not here: train.tsv"}
+    cautions = [score.caution for record in run.read_evaluations() for score in record.scores]
+    # The tiny model answers in loops, which is said beside it.
+    assert {(caution or "").partition("; ")[0] for caution in cautions} == {
+        "t was not compared with training data that is not here: train.tsv"
+    }
 
 
 def test_rows_that_were_left_out_are_told_with_their_lines(

@@ -129,10 +129,10 @@ class Evaluated:
 
     def measured(self, model: str, draws: Draws) -> dict[str, Measured] | None:
         """Each metric over the model's samples; None where a draw was not answered."""
-        samples = [self.samples(model, task) for task in draws]
-        if any(each is None for each in samples):
-            return None
-        whole = [each or [] for each in samples]
+        samples = self._answers(model, draws)
+        return None if samples is None else self._measured(model, draws, samples)
+
+    def _measured(self, model: str, draws: Draws, whole: list[list[dict[str, Any]]]) -> dict[str, Measured]:
         judged = self._judged(model, draws[0])
         kept = [
             MeanOfSamples(name, signature, _caution(name, draws[0].direction))
@@ -175,23 +175,21 @@ class Evaluated:
         """The record with its scores; the adapted model's are compared with the base's and with other runs'."""
         path = self._record_path(model, draws[0])
         record = EvaluationRecord.read(path)
-        own = self.measured(model, draws) or {}
+        samples = self._answers(model, draws)
+        own = {} if samples is None else self._measured(model, draws, samples)
         base = None if model == BASE else self.measured(BASE, draws)
-        cautions = (draws[0].caution, self._looping(model, draws))
+        cautions = (draws[0].caution, _looping(model, draws, samples or []))
         scores = to_scores(own, base, others, caution="; ".join(filter(None, cautions)) or None)
         scored = (_about(record, draws) if own else record).model_copy(update={"scores": scores})
         if scored != record:
             scored.write(path)
         return scored
 
-    def _looping(self, model: str, draws: Draws) -> str | None:
-        """That many of the model's answers end in a loop, where they do."""
-        samples = [sample for task in draws for sample in self.samples(model, task) or []]
-        share = looping_share(sample["hypothesis"] for sample in samples if "hypothesis" in sample)
-        if share < NOTED:
-            return None
-        about = f"{draws[0].dataset}, {draws[0].direction}"
-        return f"{about}: {share:.0%} of the answers of the {model} model end in a loop of the same words"
+    def _answers(self, model: str, draws: Draws) -> list[list[dict[str, Any]]] | None:
+        """The samples of each draw; None where one was not answered."""
+        found = [self.samples(model, task) for task in draws]
+        answered = [samples for samples in found if samples is not None]
+        return answered if len(answered) == len(found) else None
 
     def _judged(self, model: str, task: Task) -> dict[str, str]:
         record = self._record(model, task)
@@ -222,6 +220,15 @@ def _about(record: EvaluationRecord, draws: Draws) -> EvaluationRecord:
     places = [record.seeds.index(task.seed) for task in draws]
     names = ("seeds", "prompts_sha256", "samples")
     return record.model_copy(update={name: tuple(getattr(record, name)[place] for place in places) for name in names})
+
+
+def _looping(model: str, draws: Draws, answers: Sequence[Sequence[Sample]]) -> str | None:
+    """That many of the model's answers end in a loop, where they do."""
+    share = looping_share(sample["hypothesis"] for samples in answers for sample in samples if "hypothesis" in sample)
+    if share < NOTED:
+        return None
+    about = f"{draws[0].dataset}, {draws[0].direction}"
+    return f"{about}: {share:.0%} of the answers of the {model} model end in a loop of the same words"
 
 
 def _caution(name: str, direction: str) -> str | None:
