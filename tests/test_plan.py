@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import WORDS
+from transformers import AutoTokenizer
 
 from toolkit.delta import read_base_info
 from toolkit.errors import OutputError, SelectionError, TrainingError
@@ -24,7 +25,8 @@ from toolkit.recipe import Recipe, make_recipe, read_recipe
 from toolkit.recipes import find_recipe
 from toolkit.run_folder import RunFolder
 from toolkit.selection import ModelLayout, possible_selections, read_layout, resolve_recipe, resolve_selection
-from toolkit.training import Requirements, mix, refuse_what_cannot_fit, requirements, train
+from toolkit.training import Requirements, mix, refuse_what_cannot_fit, requirements, requirements_of, train
+from toolkit.training.batches import ExampleDataset
 from toolkit.training.memory import MemoryParts, Setup, memory_parts, shape_of
 from toolkit.training.speed import flops_per_token
 
@@ -187,6 +189,22 @@ def test_steps_are_counted_from_the_examples(tiny_base: Path) -> None:
     assert known.time is None, "it was not measured"
 
 
+def test_text_is_counted_as_it_is_packed_and_what_is_too_long_is_not(tiny_base: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(f"{n} the sun and the moon and the river" for n in range(150)), encoding="utf-8")
+    fields = {"data": [{"path": str(text), "kind": "text"}], "max_tokens": 64, "max_steps": None}
+    chosen = make_recipe({"language": "jav", "base": str(tiny_base), "select": "cogsym:2", "batch_size": 4} | fields)
+    documents = mix(chosen).examples
+    packed = ExampleDataset(AutoTokenizer.from_pretrained(tiny_base), documents, 64)
+    found = requirements_of(chosen, examples=documents, measure=False)
+    assert found.steps == pytest.approx(chosen.steps(len(packed)), abs=1)
+    assert found.steps < chosen.steps(len(documents))
+    assert found.mean_tokens == pytest.approx(64)
+
+    pairs = [Example("the sun", " the moon" * times, "a") for times in (1, 200)] * 20
+    assert tiny_plan(tiny_base, examples=pairs, max_tokens=64).steps == 20 / 4
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -240,6 +258,23 @@ def test_the_command_plans_llama_without_its_weights(cogsym: Callable[..., Any])
     facts = json.loads(cogsym("plan", "--recipe", "llama-2-7b-jav", "--card", "24", "--json").out)
     assert facts["fits"] is True
     assert facts["memory"]["gradients"] == pytest.approx(3.76e9, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--frozen", "4bit", "--select", "full"), "`frozen: 4bit` has nothing to work on"),
+        (("--method", "lora", "--select", "subnetwork:1%"), "adapters beside whole matrices"),
+        (("--order", "front_then_rear", "--select", "front:4"), "one end after the other"),
+    ],
+)
+def test_what_no_machine_could_train_is_told_by_plan_and_dry_run(
+    cogsym: Callable[..., Any], options: tuple[str, ...], message: str
+) -> None:
+    for command in (("plan", "--card", "80"), ("train", "--dry-run")):
+        refused = cogsym(*command, "--recipe", "llama-2-7b-jav", *options)
+        assert refused.code == 1
+        assert message in " ".join(refused.err.split())
 
 
 def test_the_command_plans_what_train_can_be_told(cogsym: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import make_tiny_base
 from safetensors.torch import load_file
-from training_runs import ROWS, recipe, run, trained_of, write_corpus
+from training_runs import ROWS, recipe, run, trained_of, write_corpus, write_rows
 
 from toolkit.errors import CorpusError, MissingPartError, OutputError, RecipeError, TrainingError
 from toolkit.prompts import Example
@@ -42,6 +42,27 @@ def test_only_what_is_selected_is_saved_and_changes(
     assert record.steps == 6
     assert record.tokens > 0
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_an_epoch_shows_every_row_once(
+    corpus: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the rows do not fill the last batch, and most of a batch is left."""
+    seen: list[int] = []
+    fetch = ExampleDataset.__getitem__
+
+    def watched(self: ExampleDataset, index: int | str) -> Any:
+        if isinstance(index, int):
+            seen.append(index)
+        return fetch(self, index)
+
+    monkeypatch.setattr(ExampleDataset, "__getitem__", watched)
+    write_rows(tmp_path / "train.tsv", ROWS[:9])
+    source = {"path": str(tmp_path / "train.tsv"), "directions": ["eng>jav"]}
+    chosen = recipe(corpus, tiny_base, data=[source], max_steps=None, epochs=2, batch_size=8, micro_batch_size=2)
+    record = run(chosen, tmp_path / "run")
+    assert (record.examples, record.steps) == (9, 4)
+    assert sorted(seen) == sorted([*range(9)] * 2)
 
 
 def test_nothing_is_computed_backwards_below_the_lowest_layer_that_trains(

@@ -71,6 +71,11 @@ def resolve_config(id_or_path: str | os.PathLike[str], revision: str | None = No
     return resolve_base(id_or_path, revision)
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a tokenizer lies in this folder, as in a base, or its config alone."""
+    return any(folder.glob("tokenizer*"))
+
+
 def resolve_delta(
     id_or_path: str | os.PathLike[str], revision: str | None = None, **download: Unpack[Download]
 ) -> RunFolder:

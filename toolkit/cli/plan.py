@@ -51,22 +51,14 @@ def plan(
     """
     quiet_libraries()
     let_one_speak()
-    from toolkit.pretrained import resolve_config
-    from toolkit.selection import possible_selections, read_layout
-    from toolkit.training import leads, refuse_what_cannot_fit, requirements
+    from toolkit.training import leads, refuse_what_cannot_fit, requirements_of
 
     instead = {"select": select, "base": base, "method": method, "order": order, "frozen": frozen}
     chosen = read_chosen_recipe(recipe, instead)
-    config = resolve_config(chosen.base, chosen.base_revision)
-    layout = read_layout(config)
-    needs = requirements(
+    needs = requirements_of(
         chosen,
-        config,
-        layout,
-        possible_selections(chosen, layout),
         out=to,
         card_bytes=None if card is None else round(card * 2**30),
-        ranks=True,
         measure=measure and leads(),
     )
     if as_json:

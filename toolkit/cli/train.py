@@ -275,12 +275,14 @@ def _show_dry_run(recipe: Recipe, as_json: bool) -> None:
     from toolkit.cli.select import print_selection
     from toolkit.pretrained import resolve_config
     from toolkit.recipe import local_files
-    from toolkit.selection import looks_at, read_layout, resolve_recipe
+    from toolkit.selection import looks_at, possible_selections, read_layout
+    from toolkit.training import refuse_contradictions
 
     layout = read_layout(resolve_config(recipe.base, recipe.base_revision))
-    selection = None
-    if looks_at(recipe.select, layout) is None:  # others need more than a plan: the base's weights, or the data
-        selection = resolve_recipe(recipe, layout)
+    possible = possible_selections(recipe, layout)
+    refuse_contradictions(recipe, possible[0], layout)
+    # Ranked ones need more than a plan: the base's weights, or the data.
+    selection = possible[0] if looks_at(recipe.select, layout) is None else None
     files = {str(path): path.is_file() for path in local_files(recipe)}
     if as_json:
         planned = selection.model_dump(mode="json") if selection else None

@@ -53,7 +53,7 @@ def draft(wish: Wish, folder: Path, *, card_bytes: int | None = None) -> Draft:
         CorpusError: if a file cannot be used; with the line where that is known.
         CogsymError: if anything else that is named cannot be.
     """
-    from toolkit.pretrained import resolve_config
+    from toolkit.pretrained import has_tokenizer, resolve_config
     from toolkit.selection import read_layout
     from toolkit.training import mix
 
@@ -62,7 +62,7 @@ def draft(wish: Wish, folder: Path, *, card_bytes: int | None = None) -> Draft:
         get_language(code or wish.language)
     config = resolve_config(wish.base, wish.base_revision)
     layout = read_layout(config)
-    corpora, audits = look_through(wish, config if _has_tokenizer(config) else None)
+    corpora, audits = look_through(wish, config if has_tokenizer(config) else None)
     weights = layout.n_weights
     parts = parts_of(wish, corpora, folder, answer_tokens=answer_tokens(weights), shots=wants_examples(weights))
     on_gpu = card_bytes is not None or _has_gpu()
@@ -96,21 +96,14 @@ def _chosen(wish: Wish) -> dict[str, Any]:
 def _plan(
     recipe: Recipe, layout: ModelLayout, mixture: Mixture, card_bytes: int | None
 ) -> tuple[SelectionInfo | None, Requirements]:
-    from toolkit.pretrained import resolve_config
     from toolkit.selection import possible_selections
-    from toolkit.training import preflight, requirements
+    from toolkit.training import preflight, requirements_of
 
-    possible = possible_selections(recipe, layout)
+    first, *_ = possible_selections(recipe, layout)
     if card_bytes is None:
-        preflight(recipe, possible[0], layout)
-    config = resolve_config(recipe.base, recipe.base_revision)
-    examples = mixture.examples if _has_tokenizer(config) else None
-    needs = requirements(recipe, config, layout, possible, examples=examples, card_bytes=card_bytes, ranks=True)
-    return (possible[0] if needs.ranking is None else None), needs
-
-
-def _has_tokenizer(folder: Path) -> bool:
-    return any(folder.glob("tokenizer*"))
+        preflight(recipe, first, layout)
+    needs = requirements_of(recipe, examples=mixture.examples, card_bytes=card_bytes)
+    return (first if needs.ranking is None else None), needs
 
 
 def _absolute(base: str) -> str:

@@ -226,31 +226,15 @@ def _requirements(recipe: Recipe, flavor: str) -> Requirements | None:
 
     Data that lies here is read, so that what is wrong with it is told before a machine is rented, and its rows count.
     """
-    from toolkit.pretrained import resolve_config
-    from toolkit.selection import possible_selections, read_layout
-    from toolkit.training import mix, requirements
+    from toolkit.training import mix, requirements_of
 
     sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
-    if not any(getattr(source, "hub", None) for source in sources):
-        examples = len(mix(recipe).examples)
-        if recipe.max_steps is None:
-            recipe = recipe.model_copy(
-                update={"max_steps": max(1, round(recipe.epochs * examples / recipe.batch_size))}
-            )
+    all_here = not any(getattr(source, "hub", None) for source in sources)
+    examples = mix(recipe).examples if all_here else None
     rented = FLAVORS.get(flavor)
     if rented is None or not rented.cards:
         return None
-    config = resolve_config(recipe.base, recipe.base_revision)
-    layout = read_layout(config)
-    needs = requirements(
-        recipe,
-        config,
-        layout,
-        possible_selections(recipe, layout),
-        card_bytes=rented.card_bytes,
-        ranks=True,
-        measure=False,
-    )
+    needs = requirements_of(recipe, examples=examples, card_bytes=rented.card_bytes, measure=False)
     return replace(needs, free_disk_bytes=rented.disk_bytes)
 
 

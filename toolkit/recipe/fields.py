@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -173,6 +174,13 @@ class Recipe(BaseModel):
                         "give each a `name:` of its own"
                     )
                 seen.add(name)
+
+    def steps(self, examples: int) -> int:
+        """Optimiser steps of one phase over so many examples, each pass to its end: the last batch may be smaller."""
+        if self.max_steps is not None:
+            return self.max_steps
+        in_a_pass = math.ceil(examples / self.batch_size)
+        return max(1, math.ceil(round(self.epochs * in_a_pass, 6)))  # 0.1 * 30 is a little more than 3
 
     def changes(self) -> dict[str, Any]:
         """The fields that differ from their defaults."""

@@ -2,8 +2,8 @@
 
 from toolkit.training.distributed import from_leader, leads
 from toolkit.training.mixture import Mixture, mix
-from toolkit.training.needs import Requirements, refuse_what_cannot_fit, requirements
-from toolkit.training.preflight import preflight
+from toolkit.training.needs import Requirements, refuse_what_cannot_fit, requirements, requirements_of
+from toolkit.training.preflight import preflight, refuse_contradictions
 from toolkit.training.snapshots import Snapshots
 from toolkit.training.train import train
 from toolkit.training.watch import TrainingStep
@@ -17,7 +17,9 @@ __all__ = [
     "leads",
     "mix",
     "preflight",
+    "refuse_contradictions",
     "refuse_what_cannot_fit",
     "requirements",
+    "requirements_of",
     "train",
 ]

@@ -13,11 +13,6 @@ from toolkit.training.dtypes import autocast_dtype
 from toolkit.training.reporting import trainer_reporters
 
 
-def steps_of(recipe: Recipe, examples: int) -> int:
-    """Optimiser steps of one phase."""
-    return recipe.max_steps or max(1, round(recipe.epochs * examples / recipe.batch_size))
-
-
 def training_arguments(
     recipe: Recipe, checkpoints: Path, examples: int, *, measures_loss: bool, name: str
 ) -> TrainingArguments:
@@ -29,7 +24,7 @@ def training_arguments(
         measures_loss: whether there are rows held out on which the loss is measured at every checkpoint.
         name: of the run, where it is reported.
     """
-    steps = steps_of(recipe, examples)
+    steps = recipe.steps(examples)
     on_gpu = torch.cuda.is_available()
     arguments = TrainingArguments(
         output_dir=str(checkpoints),

@@ -6,22 +6,25 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from toolkit.environment import free_memory_bytes
 from toolkit.errors import OutputError, SelectionError, TrainingError
+from toolkit.pretrained import resolve_config
 from toolkit.prompts import Example
 from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
-from toolkit.selection import ModelLayout, possible_selections
+from toolkit.selection import ModelLayout, possible_selections, read_layout
 from toolkit.training.distributed import accumulation_steps, micro_batch_size, processes, sharded
 from toolkit.training.memory import MemoryParts, Setup, memory_parts, shape_of, trained_counts
 from toolkit.training.pace import Pace, Span, measure_pace
 from toolkit.training.phases import has_two_ends, narrowed, phases_of
+from toolkit.training.preflight import refuse_contradictions
 from toolkit.training.ranking import RankingNeeds, ranking_needs
 from toolkit.training.remedies import remedies
-from toolkit.training.speed import TimeEstimate, around, assumed_seconds, flops_per_token, mean_length, step_seconds
+from toolkit.training.speed import TimeEstimate, around, assumed_seconds, flops_per_token, number_and_length, step_seconds
 
 CUDA_BYTES = 600 * 10**6  # what the driver and the libraries take of a card before anything is on it
 USABLE_SHARE = 0.985  # of the memory a card is sold with; a "24 GB" card reports 23.6 GiB
@@ -105,6 +108,23 @@ class _Case:
         return CHECKPOINTS * checkpoint + 2 * 2 * self.layout.count(tuple(counts))
 
 
+def requirements_of(recipe: Recipe, **options: Any) -> Requirements:
+    """What this recipe needs, whatever layers a ranked selection turns out to be; reads the base's `config.json` alone.
+
+    Args:
+        options: `out`, `examples`, `card_bytes` and `measure` of `requirements`.
+
+    Raises:
+        RecipeError, SelectionError: if the recipe, its selection and this base contradict each other.
+        BaseModelError: if the base is not to be had, or lacks a part that the selection needs.
+    """
+    config = resolve_config(recipe.base, recipe.base_revision)
+    layout = read_layout(config)
+    selections = possible_selections(recipe, layout)
+    refuse_contradictions(recipe, selections[0], layout)
+    return requirements(recipe, config, layout, selections, ranks=True, **options)
+
+
 def requirements(
     recipe: Recipe,
     base: Path,
@@ -136,7 +156,7 @@ def requirements(
     worst = max(cases, key=lambda case: case.memory().peak)
     setup, memory = worst.setup, worst.memory()
     free = usable_bytes(card_bytes) if card_bytes is not None else free_memory_bytes()
-    mean_tokens = setup.tokens if examples is None else mean_length(base, examples, setup.tokens)
+    number, mean_tokens = (None, setup.tokens) if examples is None else number_and_length(base, examples, setup.tokens)
     pace = None
     if measure and card_bytes is None:
         usual = round(mean_tokens)
@@ -145,9 +165,7 @@ def requirements(
     if ranks:
         ranking = ranking_needs(recipe, base, layout, worst.selection, worst.setup, pace, mean_tokens, free)
     needed = max(worst.needed_bytes(), with_overhead(ranking.bytes, on_gpu) if ranking else 0)
-    steps = recipe.max_steps
-    if steps is None and examples is not None:
-        steps = max(1, round(recipe.epochs * len(examples) / recipe.batch_size))
+    steps = recipe.max_steps if number is None else recipe.steps(number)
     flops = [_flops(case, mean_tokens) for case in cases]
     changes: tuple[str, ...] = ()
     if free is not None and needed > free:

@@ -21,22 +21,46 @@ def preflight(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> 
 
     Raises:
         MissingPartError: if a package or a GPU that the recipe asks for is missing.
-        RecipeError: if several processes cannot share the work.
+        RecipeError: if several processes cannot share the work, or the recipe contradicts itself.
         SelectionError: if the way of training and the selection contradict each other.
     """
     if recipe.optimizer == "adamw_8bit":
         _require("bitsandbytes", "8bit", "optimizer: adamw_8bit", "optimizer: adamw")
-    if recipe.trained_dtype == "bfloat16":
-        _refuse_lost_steps(recipe)
     if recipe.frozen == "4bit":
         _require("bitsandbytes", "8bit", "frozen: 4bit", "frozen: 16bit")
-        if not set().union(*layout.layers) - set(selection.parameters):
-            raise SelectionError(
-                f"`frozen: 4bit` has nothing to work on: {selection.method} freezes no decoder layer",
-                "select fewer layers, e.g. --select cogsym:25%, or use `frozen: 16bit`",
-            )
     if recipe.method == "lora":
         _require("peft", "lora", "method: lora", "method: weights")
+    refuse_contradictions(recipe, selection, layout)
+    if recipe.trained_dtype == "bfloat16" and frozen_dtype(recipe) == torch.float16:
+        raise MissingPartError(
+            "`trained_dtype: bfloat16` needs a card that computes in bfloat16 (Ampere or later), and this one does not",
+            "use `trained_dtype: auto`",
+        )
+    require_reporters(recipe)
+    accumulation_steps(recipe)
+    check_sharding(recipe, selection)
+    backend_of(recipe)
+
+
+def refuse_contradictions(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> None:
+    """Raise where no machine could train this selection in this way.
+
+    Raises:
+        RecipeError: if two settings contradict each other.
+        SelectionError: if the way of training and the selection do.
+    """
+    if (recipe.trained_dtype, recipe.optimizer, recipe.method) == ("bfloat16", "adamw", "weights"):
+        raise RecipeError(
+            "`trained_dtype: bfloat16` with `optimizer: adamw` rounds most steps away: they are smaller than half the "
+            "distance between two numbers in bfloat16",
+            "use `optimizer: adamw_8bit`, which rounds at random and keeps them in the mean, or `trained_dtype: auto`",
+        )
+    if recipe.frozen == "4bit" and not set().union(*layout.layers) - set(selection.parameters):
+        raise SelectionError(
+            f"`frozen: 4bit` has nothing to work on: {selection.method} freezes no decoder layer",
+            "select fewer layers, e.g. --select cogsym:25%, or use `frozen: 16bit`",
+        )
+    if recipe.method == "lora":
         if selection.neurons is not None:
             raise SelectionError(
                 f"`method: lora` puts adapters beside whole matrices, and {selection.method} trains single neurons",
@@ -47,26 +71,7 @@ def preflight(recipe: Recipe, selection: SelectionInfo, layout: ModelLayout) -> 
                 "`method: lora` cannot adapt embeddings that are the LM head too, as they are in this base",
                 "set `embeddings: false` and `head: false`, or use `method: weights`",
             )
-    require_reporters(recipe)
-    accumulation_steps(recipe)
-    check_sharding(recipe, selection)
-    backend_of(recipe)
     phases_of(recipe, selection, layout)
-
-
-def _refuse_lost_steps(recipe: Recipe) -> None:
-    """Raise where most steps would be rounded away, or where the card cannot compute in bfloat16."""
-    if recipe.optimizer == "adamw" and recipe.method == "weights":
-        raise RecipeError(
-            "`trained_dtype: bfloat16` with `optimizer: adamw` rounds most steps away: they are smaller than half the "
-            "distance between two numbers in bfloat16",
-            "use `optimizer: adamw_8bit`, which rounds at random and keeps them in the mean, or `trained_dtype: auto`",
-        )
-    if frozen_dtype(recipe) == torch.float16:
-        raise MissingPartError(
-            "`trained_dtype: bfloat16` needs a card that computes in bfloat16 (Ampere or later), and this one does not",
-            "use `trained_dtype: auto`",
-        )
 
 
 def _require(package: str, extra: str, setting: str, instead: str) -> None:

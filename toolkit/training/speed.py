@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.pretrained import has_tokenizer
 from toolkit.prompts import Example
 from toolkit.records import SelectionInfo
 from toolkit.selection import ModelLayout
@@ -101,12 +102,27 @@ def flops_per_token(shape: Shape, layout: ModelLayout, selection: SelectionInfo,
     return forward + through + trained + again
 
 
-def mean_length(base: Path, examples: Sequence[Example], max_tokens: int) -> float:
-    """Tokens per example, the mean of some spread over all; a packed one has `max_tokens`."""
+def number_and_length(base: Path, examples: Sequence[Example], max_tokens: int) -> tuple[int, float]:
+    """How many examples will be trained on, and their mean number of tokens, from some that are spread over all.
+
+    Text is packed to `max_tokens`; what is longer otherwise is left out. Of a base whose tokenizer is not here, every
+    example counts, as long as they may be.
+    """
     from transformers import AutoTokenizer
 
+    if not has_tokenizer(base):
+        return len(examples), max_tokens
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     sample = [examples[number] for number in range(0, len(examples), -(-len(examples) // _SAMPLED_EXAMPLES))]
-    lengths = [max_tokens if example.group == TEXT else len(example_ids(tokenizer, example)[0]) for example in sample]
-    short = [length for length in lengths if length <= max_tokens]  # longer ones will be left out
-    return sum(short) / len(short) if short else max_tokens
+    number, tokens = 0.0, 0
+    for example in sample:
+        length = len(example_ids(tokenizer, example)[0])
+        if example.group == TEXT:
+            number += length / max_tokens
+            tokens += length
+        elif length <= max_tokens:
+            number += 1
+            tokens += length
+    if not number:
+        return 0, max_tokens
+    return max(1, round(number * len(examples) / len(sample))), tokens / number

@@ -16,7 +16,7 @@ from toolkit.records import BaseInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
 from toolkit.selection import read_layout
 from toolkit.training.activations import checkpoint_activations
-from toolkit.training.arguments import steps_of, training_arguments
+from toolkit.training.arguments import training_arguments
 from toolkit.training.backends import load_to_train
 from toolkit.training.batches import ExampleDataset, pad
 from toolkit.training.curve import draw_loss_curve
@@ -89,7 +89,7 @@ def train(
     checkpoints = [run.phase_checkpoints(phase.name) for phase in phases]
     if not resume and leads():
         shutil.rmtree(run.checkpoints, ignore_errors=True)
-    steps = steps_of(recipe, len(dataset))
+    steps = recipe.steps(len(dataset))
     resumed = any(map(last_checkpoint, checkpoints))
     if leads():
         keep_metrics_until(run.metrics, sum(map(steps_at, checkpoints)))
