@@ -150,8 +150,8 @@ def _train_on(place: str, recipe: Recipe, target: str | None, *, dry_run: bool, 
         err.print(f"training alone may take longer than {plan.timeout}: give it more with --timeout", style="yellow")
     if plan.package.source is not None:
         out.print("sends the toolkit's source")
-    for path in plan.files:
-        out.print(f"sends {path.name} ({decimal(path.stat().st_size)})", markup=False)
+    for name, path in plan.files.items():
+        out.print(f"sends {name} ({decimal(path.stat().st_size)})", markup=False)
     for command in plan.commands:
         out.print(f"runs {command}", markup=False)
     if dry_run:

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from toolkit.hub.failures import LOG_IN, hub_errors
 from toolkit.hub.flavors import FLAVORS, smallest_with
 from toolkit.hub.shipping import ARCHIVE, Package, installed_package, pack_source
 from toolkit.hub.target import parse_target
-from toolkit.recipe import Recipe, local_files, portable, write_recipe
+from toolkit.recipe import Recipe, portable, portable_files, write_recipe
 
 if TYPE_CHECKING:
     from toolkit.training import Requirements
@@ -39,7 +40,7 @@ class JobPlan:
     """A job that has not been started."""
 
     recipe: Recipe
-    files: tuple[Path, ...]  # data and test files that go with it
+    files: dict[str, Path]  # data, test and language files that go with it, by the name that they get
     target: str  # where the run will be published, org/name
     private: bool
     flavor: str
@@ -126,7 +127,7 @@ def plan_job(
             "`report_to: [wandb]` needs a key on the rented machine, and there is none here to send along",
             f"set {WANDB_KEY}, or leave wandb out: metrics.jsonl has the same numbers",
         )
-    files = local_files(recipe)
+    files = portable_files(recipe)
     _check_files(files)
     package = installed_package()
     needs = _requirements(recipe, flavor)
@@ -156,7 +157,7 @@ def start_job(plan: JobPlan, *, endpoint: str | None = None) -> str:
     with tempfile.TemporaryDirectory(prefix="cogsym-job-") as folder:
         recipe = Path(folder) / RECIPE_NAME
         write_recipe(portable(plan.recipe), recipe, opening=plan.commands[0])
-        files = list(plan.files)
+        files = [_called(name, path, Path(folder)) for name, path in plan.files.items()]
         if plan.package.source is not None:
             files.append(pack_source(plan.package.source, Path(folder)))
         # One argument each with its value: the client takes every argument that names a file here for that file.
@@ -191,17 +192,22 @@ def duration_seconds(written: str) -> float:
     return float(found[1]) * SECONDS[found[2] or "s"]
 
 
-def _check_files(files: tuple[Path, ...]) -> None:
+def _called(name: str, path: Path, folder: Path) -> Path:
+    """The file under this name, because the client sends each under its own: itself, or a link to it in `folder`."""
+    if path.name == name:
+        return path
+    link = folder / name
+    link.symlink_to(path.absolute())
+    return link
+
+
+def _check_files(files: Mapping[str, Path]) -> None:
     """Raise unless each file is there, with a name that it can keep in the one folder where all will lie."""
-    missing = [path for path in files if not path.is_file()]
+    missing = [path for path in files.values() if not path.is_file()]
     if missing:
         raise RecipeError(f"no file at {missing[0]}", "check the recipe's paths")
-    names = [path.name for path in files]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise RecipeError(f"two of the recipe's files are called {twice}", "rename one: they will lie in one folder")
     taken = {RECIPE_NAME, Path(job_script.__file__).name, ARCHIVE}
-    for name in names:
+    for name in files:
         if name in taken:
             raise RecipeError(f"a job has a file called {name} itself, and so has the recipe", "rename the recipe's")
         if " " in name:
@@ -255,10 +261,10 @@ def _refuse_what_does_not_fit(needs: Requirements, flavor: str) -> None:
     )
 
 
-def _fingerprint(recipe: Recipe, files: tuple[Path, ...]) -> str:
+def _fingerprint(recipe: Recipe, files: Mapping[str, Path]) -> str:
     """Of the recipe and what is in its files, so that a job goes on with a run of the very same."""
     digest = hashlib.sha256(portable(recipe).model_dump_json().encode())
-    for path in files:
+    for path in files.values():
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:12]

@@ -2,7 +2,7 @@
 
 from toolkit.recipe.fields import DataSource, Recipe
 from toolkit.recipe.files import make_recipe, make_tests, read_recipe, read_tests, write_recipe
-from toolkit.recipe.paths import local_files, own_languages, portable, resolve_paths
+from toolkit.recipe.paths import local_files, own_languages, portable, portable_files, resolve_paths
 
 __all__ = [
     "DataSource",
@@ -12,6 +12,7 @@ __all__ = [
     "make_tests",
     "own_languages",
     "portable",
+    "portable_files",
     "read_recipe",
     "read_tests",
     "resolve_paths",

@@ -38,6 +38,12 @@ def local_files(recipe: Recipe) -> tuple[Path, ...]:
     return tuple(dict.fromkeys([*named, *own_languages(recipe)]))
 
 
+def portable_files(recipe: Recipe) -> dict[str, Path]:
+    """Every file that the recipe needs, by the name under which `portable` looks for it beside the recipe."""
+    files = {name: Path(path) for path, name in _portable_names(recipe).items()}
+    return files | {path.name: path for path in own_languages(recipe)}
+
+
 def own_languages(recipe: Recipe) -> tuple[Path, ...]:
     """The files of the languages in the recipe that do not come with the toolkit."""
     sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
@@ -52,8 +58,7 @@ def portable(recipe: Recipe) -> Recipe:
 
     No two files get the same name, so that all of them can lie beside the recipe.
     """
-    sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
-    names = _names(path for source in sources for path in _paths(source).values())
+    names = _portable_names(recipe)
 
     def named(source: Any) -> Any:
         return source.model_copy(update={field: names[path] for field, path in _paths(source).items()})
@@ -73,13 +78,15 @@ def portable(recipe: Recipe) -> Recipe:
     )
 
 
-def _names(paths: Iterable[str]) -> dict[str, str]:
-    """A file name for each path. Of several `train.tsv`, the one that lies deepest is called by its folder.
+def _portable_names(recipe: Recipe) -> dict[str, str]:
+    """A file name for each path of a recipe. Of several `train.tsv`, the one that lies deepest is called by its folder.
 
     Folders are named below another such file alone: those above may say who a person is.
     """
+    sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
+    paths = dict.fromkeys(path for source in sources for path in _paths(source).values())
     names: dict[str, str] = {}
-    for path in sorted(dict.fromkeys(paths), key=lambda path: len(Path(path).parts)):
+    for path in sorted(paths, key=lambda path: len(Path(path).parts)):
         plain, taken = Path(path), {name.casefold(): Path(holder) for holder, name in names.items()}
         holder, name = taken.get(plain.name.casefold()), plain.name
         if holder is not None and plain.parent.is_relative_to(holder.parent):
