@@ -26,7 +26,7 @@ from hub_cards.verdict import compare, decimals_of, judge, measurement
 from toolkit.errors import CardError, LanguageError
 from toolkit.languages import get_language
 from toolkit.languages.codes import usual_tag
-from toolkit.records import DataInfo, DeltaConfig, DeltaInfo, EvaluationRecord, Score, TrainingRecord
+from toolkit.records import DeltaConfig, DeltaInfo, EvaluationRecord, Score, TrainingRecord
 from toolkit.run_folder import RunFolder
 
 FULL = "full"
@@ -171,27 +171,9 @@ def _training_facts(training: TrainingRecord) -> TrainingFacts:
     fields["recipe_changes"] = {
         key: value for key, value in training.recipe_changes.items() if key not in _SHOWN_ELSEWHERE
     }
-    fields["data"] = _named_as_in_the_recipe(training)
     for loss in ("first_loss", "final_loss", "held_out_loss"):
         fields[loss] = None if fields[loss] is None else round(fields[loss], 3)
     return TrainingFacts.model_validate(fields)
-
-
-def _named_as_in_the_recipe(training: TrainingRecord) -> list[DataInfo]:
-    """The sources, files under the names that the published recipe gives them: two may have had the same one."""
-    entries = [*(training.recipe.get("data") or ()), *(training.recipe.get("replay") or ())]
-    paths = [entry.get("path") if isinstance(entry, dict) else None for entry in entries]
-    sources = list(training.data)
-    for number, (source, path) in enumerate(zip(sources, paths, strict=False)):
-        if isinstance(path, str) and _is_renamed(source.name, path):
-            sources[number] = source.model_copy(update={"name": path})
-    return sources
-
-
-def _is_renamed(name: str, path: str) -> bool:
-    """Whether this is a name that a recipe gives a file whose own name another one has, too."""
-    stem, suffix = re.escape(Path(name).stem), re.escape(Path(name).suffix)
-    return re.fullmatch(rf"[^/\\]+-{stem}{suffix}|{stem}-\d+{suffix}", path) is not None
 
 
 def same_data(one: TrainingRecord, other: TrainingRecord) -> bool:

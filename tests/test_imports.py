@@ -29,7 +29,7 @@ FLOORS = (
         "places",
         "test_sets",
     },
-    {"delta", "selection", "pocket", "environment"},
+    {"delta", "selection", "pocket", "environment", "freeing", "background"},
     {
         "training",
         "evaluation",

@@ -53,11 +53,11 @@ def prepare(
         BaseModelError, SelectionError, MissingPartError, CorpusError, RecipeError, HubError: naming what is wrong.
     """
     from toolkit.delta import read_base_info
+    from toolkit.freeing import free_memory
     from toolkit.pretrained import resolve_base
     from toolkit.selection import looks_at, read_layout, resolve_recipe
     from toolkit.training import from_leader, mix, preflight
     from toolkit.training.beginning import beginning_of, differences, has_progress, refuse_another_beginning
-    from toolkit.training.freeing import free_memory
     from toolkit.training.trained import check_names
 
     if not resume:
@@ -148,10 +148,10 @@ def train_delta(
     Args:
         snapshots: steps after which the delta so far is kept as well, in `step-N/`, ready to be evaluated.
     """
+    from toolkit.freeing import free_memory
     from toolkit.training import Snapshots, from_leader, leads, train
     from toolkit.training.beginning import has_progress
     from toolkit.training.failures import explained
-    from toolkit.training.freeing import free_memory
 
     if leads():
         _describe(plan)

@@ -12,15 +12,15 @@ import json
 import os
 import shutil
 import stat
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
+from toolkit.background import repeating
 from toolkit.delta.basecheck import check_base
 from toolkit.delta.checkpoint import DEFAULT_THREADS, INDEX_NAME, SINGLE_NAME, Checkpoint, Reader, open_checkpoint
 from toolkit.delta.container import sync_folder, write_exactly
@@ -248,24 +248,15 @@ class _Merge:
             (self._draft / INDEX_NAME).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
-@contextmanager
-def _flushing(descriptors: list[int]) -> Iterator[None]:
+def _flushing(descriptors: list[int]) -> AbstractContextManager[None]:
     """Send what is written to the disk meanwhile, so that the last fsync finds little left to do."""
-    done = threading.Event()
 
     def flush() -> None:
-        while not done.wait(0.1):
-            for descriptor in descriptors:
-                with suppress(OSError):  # the last fsync will meet it again, and tell
-                    os.fdatasync(descriptor)
+        for descriptor in descriptors:
+            with suppress(OSError):  # the last fsync will meet it again, and tell
+                os.fdatasync(descriptor)
 
-    thread = threading.Thread(target=flush, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return repeating(flush, every_seconds=0.1)
 
 
 def clone(source: Path, target: Path) -> bool:

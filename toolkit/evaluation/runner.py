@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -224,11 +223,10 @@ class _Models:
         """Free the base, and the memory of the card that torch keeps for more of the same."""
         if self._loaded is None:
             return
-        import torch
+        from toolkit.freeing import free_memory
 
         self._loaded = None
-        gc.collect()  # models are held by cycles
-        torch.cuda.empty_cache()
+        free_memory()
 
 
 class _Progress:

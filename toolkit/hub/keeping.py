@@ -6,7 +6,6 @@ Through the Hub's client, not through a mounted folder, whose writes become dura
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
+from toolkit.background import repeating
 from toolkit.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -77,19 +77,10 @@ class KeptRun:
     @contextmanager
     def saved_meanwhile(self, every_seconds: float = EVERY_SECONDS) -> Iterator[None]:
         """Bring the copy up to date again and again, and once more at the end; a failure is told and tried again."""
-        done = threading.Event()
-
-        def watch() -> None:
-            while not done.wait(every_seconds):
-                self._try_to_save()
-
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
         try:
-            yield
+            with repeating(self._try_to_save, every_seconds):
+                yield
         finally:
-            done.set()
-            thread.join()
             self._try_to_save()
 
     def _try_to_save(self) -> None:

@@ -28,8 +28,8 @@ def frozen_dtype(recipe: Recipe) -> torch.dtype:
 
 def autocast_dtype(recipe: Recipe) -> torch.dtype | None:
     """The dtype in which the model computes where anything is kept in 16 bits; None where nothing is."""
-    kept = {trained_dtype(recipe), frozen_dtype(recipe)} - {torch.float32}
-    return frozen_dtype(recipe) if frozen_dtype(recipe) in kept else next(iter(kept), None)
+    kept = (frozen_dtype(recipe), trained_dtype(recipe))
+    return next((dtype for dtype in kept if dtype != torch.float32), None)
 
 
 def _has_bfloat16_gpu() -> bool:

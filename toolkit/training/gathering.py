@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from textwrap import shorten
 from typing import Literal
 
 from toolkit.corpus import Form, OnBroken, SentenceIndex, Table, instructions_form, open_place, pairs_form, text_form
@@ -17,6 +16,7 @@ from toolkit.corpus.shelf import Shelf
 from toolkit.corpus.table import INSTRUCTION_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
 from toolkit.errors import CorpusError, RecipeError
 from toolkit.languages import Direction, get_language, parse_direction
+from toolkit.languages.texts import shown
 from toolkit.prompts import Example, Template, get_template
 from toolkit.recipe import DataSource, Recipe
 from toolkit.records import DataInfo, Identification
@@ -26,7 +26,6 @@ TEXT = "text"  # the group of examples that are plain text: packed, with the los
 INSTRUCTIONS = "instructions"
 REPEATED, EARLIER, LEAKED = "repeated row", "also in an earlier source", "also in a test set"
 _SUFFIXES = {"parallel": TABLE_SUFFIXES, "instructions": INSTRUCTION_SUFFIXES, "text": TEXT_SUFFIXES}
-_SHOWN = 100  # characters of a test sentence
 
 
 @dataclass
@@ -84,7 +83,7 @@ class Gatherer:
             test, sentence = next(iter(leaked.items()))
             raise CorpusError(
                 f"{table.name}: {dropped[LEAKED]:,} of its rows share a sentence with a test set of this recipe "
-                f"(first: {places[LEAKED]}): '{shorten(sentence, _SHOWN, placeholder='…')}' of {test}",
+                f"(first: {places[LEAKED]}): {shown(sentence)} of {test}",
                 "take them out of the data, or set `on_leak: drop` in the recipe, which leaves them out of training",
             )
         if not rows:

@@ -24,7 +24,14 @@ from toolkit.training.phases import has_two_ends, narrowed, phases_of
 from toolkit.training.preflight import refuse_contradictions
 from toolkit.training.ranking import RankingNeeds, ranking_needs
 from toolkit.training.remedies import remedies
-from toolkit.training.speed import TimeEstimate, around, assumed_seconds, flops_per_token, number_and_length, step_seconds
+from toolkit.training.speed import (
+    TimeEstimate,
+    around,
+    assumed_seconds,
+    flops_per_token,
+    number_and_length,
+    step_seconds,
+)
 
 CUDA_BYTES = 600 * 10**6  # what the driver and the libraries take of a card before anything is on it
 USABLE_SHARE = 0.985  # of the memory a card is sold with; a "24 GB" card reports 23.6 GiB

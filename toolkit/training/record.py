@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 import resource
 import sys
+from collections.abc import Sequence
 
 import torch
 
 from toolkit.environment import REPORTED, hardware, package_versions
 from toolkit.recipe import Recipe, portable
-from toolkit.records import BaseInfo, SelectionInfo, TrainingRecord
+from toolkit.records import BaseInfo, DataInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
 from toolkit.training.backends import backend_of
 from toolkit.training.batches import ExampleDataset
@@ -42,6 +43,7 @@ def make_record(
         dataset: what it trained on.
         energy: None where it measured only a part of the run.
     """
+    published = portable(recipe)
     final_loss, final_loss_steps = closing_loss(watch.losses) if watch.losses else (float("nan"), None)
     return TrainingRecord(
         language=recipe.language,
@@ -50,10 +52,10 @@ def make_record(
         method=method_of(recipe, selection),
         trained_parameters=trained_parameters,
         backend=backend_of(recipe),
-        data=mixture.sources,
+        data=_named_as_in(published, mixture.sources),
         tests=mixture.tests,
-        recipe=portable(recipe).model_dump(mode="json"),
-        recipe_changes=portable(recipe).changes(),
+        recipe=published.model_dump(mode="json"),
+        recipe_changes=published.changes(),
         steps=watch.steps_done,
         examples=len(dataset),
         too_long=dataset.too_long,
@@ -71,6 +73,15 @@ def make_record(
         country=None if energy is None else energy.country,
         versions=package_versions((*REPORTED, *_used_packages(recipe))),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )
+
+
+def _named_as_in(published: Recipe, sources: Sequence[DataInfo]) -> tuple[DataInfo, ...]:
+    """The sources, files under the names that the published recipe gives them: two may have had the same one."""
+    entries = (*published.data, *published.replay)
+    return tuple(
+        source.model_copy(update={"name": entry.path}) if entry.path else source
+        for source, entry in zip(sources, entries, strict=True)
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from transformers import PrinterCallback, ProgressCallback, TrainerState
 
 from toolkit.errors import TrainingStopped
+from toolkit.freeing import count_peak_from_here, free_memory
 from toolkit.recipe import Recipe
 from toolkit.records import BaseInfo, SelectionInfo, TrainingRecord
 from toolkit.run_folder import RunFolder
@@ -23,7 +24,6 @@ from toolkit.training.curve import draw_loss_curve
 from toolkit.training.distributed import ShardedParameters, leads
 from toolkit.training.energy import EnergyMeter
 from toolkit.training.failures import explained
-from toolkit.training.freeing import count_peak_from_here, free_memory
 from toolkit.training.methods import make_trainable, method_of
 from toolkit.training.metrics import keep_metrics_until
 from toolkit.training.mixture import Mixture
