@@ -18,7 +18,7 @@ from toolkit.delta import merge
 from toolkit.errors import BaseModelError
 from toolkit.pretrained import from_pretrained
 from toolkit.recipe.fields import usual_learning_rate
-from toolkit.selection import layout_of, resolve_selection
+from toolkit.selection import layout_of, read_layout, resolve_selection
 
 
 def tied_base_that_stores_its_head(folder: Path) -> Path:
@@ -81,6 +81,17 @@ def test_a_model_without_attention_is_refused() -> None:
     )
     with pytest.raises(BaseModelError, match="MambaForCausalLM has no attention"):
         layout_of(mamba)
+
+
+def test_a_model_that_fills_gaps_is_no_decoder(tmp_path: Path) -> None:
+    bert = transformers.BertForMaskedLM(
+        transformers.BertConfig(
+            vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
+        )
+    )
+    bert.save_pretrained(tmp_path)
+    with pytest.raises(BaseModelError, match="BertForMaskedLM fills gaps in a text that it sees whole"):
+        read_layout(tmp_path)
 
 
 def test_random_neurons_learn_at_the_rate_of_those_they_are_compared_with() -> None:

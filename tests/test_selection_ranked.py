@@ -219,6 +219,8 @@ def test_fisher_takes_the_rows_that_the_seed_draws(tiny_base: Path) -> None:
     assert found(examples=(*EXAMPLES[:3], longer), max_tokens=30).evidence["too_long"] == 1
     with pytest.raises(SelectionError, match="all 1 examples are longer than 30 tokens"):
         found(examples=(longer,), max_tokens=30)
+    document = Example("", "the sun " * 40, "text")
+    assert found(examples=(document,), max_tokens=30).evidence["too_long"] == 0
 
 
 def test_fisher_needs_examples(tiny_base: Path) -> None:

@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from toolkit.cli.columns import read_columns
 from toolkit.cli.console import err, out, quiet_libraries, ranking_progress
-from toolkit.errors import CorpusError
 
 if TYPE_CHECKING:
     from toolkit.analysis.lens_record import LensRecord
@@ -53,18 +53,19 @@ def lens(
     from toolkit.analysis.lens import read_lens
     from toolkit.analysis.lens_figures import draw_lens
     from toolkit.analysis.parallel_text import read_text, read_words
+    from toolkit.languages import own_code, own_direction
     from toolkit.pretrained import resolve_delta
 
     refuse_existing(to)
-    wanted = tuple(code.strip() for code in (languages or "").split(",") if code.strip())
-    parallel = read_text(text, columns=_columns(columns), languages=wanted, limit=limit)
+    wanted = tuple(own_code(code.strip()) for code in (languages or "").split(",") if code.strip())
+    parallel = read_text(text, columns=read_columns(columns), languages=wanted, limit=limit)
     with ranking_progress(quiet=as_json) as report:
         record = read_lens(
             parallel,
             run=resolve_delta(delta) if delta is not None else None,
             base=base,
             words=read_words(words, parallel.languages) if words is not None else None,
-            directions=direction or (),
+            directions=tuple(map(own_direction, direction or ())),
             prompt=prompt,
             report=report,
         )
@@ -117,15 +118,3 @@ def _layer_table() -> Table:
 
 def _layer(number: int) -> str:
     return "emb" if number == 0 else str(number - 1)
-
-
-def _columns(text: str | None) -> dict[str, str]:
-    """`eng=english,jav=javanese` as column by language."""
-    columns = {}
-    for part in (text or "").split(","):
-        code, equals, column = (each.strip() for each in part.partition("="))
-        if part.strip() and not (code and equals and column):
-            raise CorpusError(f"--columns: '{part.strip()}' names no column", "write it like eng=english,jav=javanese")
-        if part.strip():
-            columns[code] = column
-    return columns

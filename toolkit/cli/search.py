@@ -14,15 +14,16 @@ from toolkit.cli.console import err, out
 
 
 def search(
-    language: Annotated[str | None, typer.Option(help="ISO 639-3 code, e.g. jav.")] = None,
+    language: Annotated[str | None, typer.Option(help="Its code, e.g. jav.")] = None,
     author: Annotated[str | None, typer.Option(help="Organisation or user.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List published deltas with base, scores and size."""
     from toolkit import hub
+    from toolkit.languages import own_code
 
-    found = hub.search(language, author=author, limit=limit)
+    found = hub.search(None if language is None else own_code(language), author=author, limit=limit)
     if as_json:
         out.print_json(json.dumps([delta.as_dict() for delta in found]))
         return

@@ -130,7 +130,10 @@ def _draw(tokenizer: Any, evidence: Evidence, wanted: int, seed: int) -> tuple[l
     for index in order:
         if len(rows) == wanted:
             break
-        ids, prompt_length = example_ids(tokenizer, evidence.examples[index])
+        example = evidence.examples[index]
+        ids, prompt_length = example_ids(tokenizer, example)
+        if not example.prompt:  # plain text, which training cuts into pieces as well
+            ids = ids[: evidence.max_tokens]
         if len(ids) > evidence.max_tokens:
             too_long += 1
         else:

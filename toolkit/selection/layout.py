@@ -49,6 +49,7 @@ def read_layout(folder: Path) -> ModelLayout:
 
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        _refuse_masked(config)
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
     except (OSError, ValueError, KeyError) as error:
@@ -87,6 +88,18 @@ def layout_of(model: Any) -> ModelLayout:
     }
     final_norm = tuple(name for name in shapes if name.rpartition(".")[0] in norms)
     return ModelLayout(shapes, layers, embeddings, head, final_norm, _name_of(model, head_module, "LM head"))
+
+
+def _refuse_masked(config: Any) -> None:
+    """Raise where each token sees the whole text, as in BERT, which transformers takes for a decoder with a warning."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    masked = set(MODEL_FOR_MASKED_LM_MAPPING_NAMES.values()).intersection(config.architectures or ())
+    if masked and not getattr(config, "is_decoder", False):
+        raise BaseModelError(
+            f"{min(masked)} fills gaps in a text that it sees whole, and writes none",
+            "the toolkit knows decoders of the Llama, Mistral, Qwen and Gemma kind",
+        )
 
 
 def _decoder_layers(model: Any) -> tuple[str, int]:
