@@ -277,6 +277,27 @@ def test_what_no_machine_could_train_is_told_by_plan_and_dry_run(
         assert message in " ".join(refused.err.split())
 
 
+def test_the_command_counts_the_steps_where_the_data_is(
+    cogsym: Callable[..., Any], tiny_base: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "r.yaml").write_text(
+        f"language: jav\nbase: {tiny_base}\nprompt: lines\nmax_tokens: 64\nbatch_size: 4\nepochs: 2\n"
+        "data:\n  - {path: a.tsv, directions: [eng>jav]}\n"
+    )
+    call = ("plan", "--recipe", tmp_path / "r.yaml", "--no-measure", "--json")
+    without = cogsym(*call)
+    assert json.loads(without.out)["steps"] is None
+    assert "time is told per step" in without.err
+    (tmp_path / "a.tsv").write_text("eng\tjav\n" + "".join(f"the sun {n}\tthe moon {n}\n" for n in range(10)))
+    assert json.loads(cogsym(*call).out)["steps"] == 6
+    (tmp_path / "a.tsv").write_text("eng\tjav\nthe sun\tthe moon\tthe cup\n")
+    broken = cogsym(*call)
+    assert broken.code == 0
+    assert json.loads(broken.out)["steps"] is None
+    assert "the rows cannot be counted: " in broken.err
+    assert "line 2" in broken.err
+
+
 def test_the_command_plans_what_train_can_be_told(cogsym: Callable[..., Any]) -> None:
     def needed(*options: str) -> float:
         done = cogsym("plan", "--recipe", "llama-2-7b-jav", "--card", "24", "--json", *options)

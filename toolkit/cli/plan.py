@@ -19,8 +19,13 @@ from toolkit.cli.chosen_recipe import (
     read_chosen_recipe,
 )
 from toolkit.cli.console import err, let_one_speak, out, quiet_libraries
+from toolkit.errors import CogsymError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.prompts import Example
+    from toolkit.recipe import Recipe
     from toolkit.training import Requirements
     from toolkit.training.pace import Span
 
@@ -42,7 +47,7 @@ def plan(
     force: Annotated[bool, typer.Option("--force", help="Exit with 0 even where it does not fit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what a recipe needs, and whether it fits; reads the base's config alone.
+    """Show what a recipe needs, and whether it fits; reads the base's config alone, and the data where it is here.
 
     Of a selection that is found by ranking, how much trains is known and which layers is not: the most that any layers
     need is shown, and what ranking takes.
@@ -58,6 +63,7 @@ def plan(
     needs = requirements_of(
         chosen,
         out=to,
+        examples=_examples(chosen),
         card_bytes=None if card is None else round(card * 2**30),
         measure=measure and leads(),
     )
@@ -70,6 +76,20 @@ def plan(
         print_requirements(needs)
     if not force:
         refuse_what_cannot_fit(needs)
+
+
+def _examples(recipe: Recipe) -> Sequence[Example] | None:
+    """What it trains on, so that its steps are counted; None, with the reason told, where that cannot be read."""
+    from toolkit.training import mix_if_here
+
+    try:
+        mixture = mix_if_here(recipe)
+    except CogsymError as error:
+        err.print(f"the rows cannot be counted: {error}", style="yellow", markup=False, soft_wrap=True)
+        return None
+    if mixture is None and recipe.max_steps is None:
+        err.print("its data is not here to count the steps: time is told per step", style="dim", soft_wrap=True)
+    return mixture.examples if mixture else None
 
 
 def print_ranking(select: str, needs: Requirements) -> None:

@@ -232,15 +232,15 @@ def _requirements(recipe: Recipe, flavor: str) -> Requirements | None:
 
     Data that lies here is read, so that what is wrong with it is told before a machine is rented, and its rows count.
     """
-    from toolkit.training import mix, requirements_of
+    from toolkit.training import mix_if_here, requirements_of
 
-    sources = (*recipe.data, *recipe.replay, *recipe.evaluation)
-    all_here = not any(getattr(source, "hub", None) for source in sources)
-    examples = mix(recipe).examples if all_here else None
+    mixture = mix_if_here(recipe)
     rented = FLAVORS.get(flavor)
     if rented is None or not rented.cards:
         return None
-    needs = requirements_of(recipe, examples=examples, card_bytes=rented.card_bytes, measure=False)
+    needs = requirements_of(
+        recipe, examples=mixture.examples if mixture else None, card_bytes=rented.card_bytes, measure=False
+    )
     return replace(needs, free_disk_bytes=rented.disk_bytes)
 
 

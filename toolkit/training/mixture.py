@@ -11,7 +11,7 @@ from typing import Literal
 from toolkit.corpus import SentenceIndex
 from toolkit.errors import RecipeError
 from toolkit.prompts import get_template
-from toolkit.recipe import DataSource, Recipe
+from toolkit.recipe import DataSource, Recipe, local_files
 from toolkit.records import DataInfo
 from toolkit.test_sets import digest_of_sentences, sentences
 from toolkit.training.examples import Examples, Part, Texts
@@ -78,6 +78,13 @@ def mix(recipe: Recipe) -> Mixture:
         gatherer.texts,
         tuple(tests),
     )
+
+
+def mix_if_here(recipe: Recipe) -> Mixture | None:
+    """`mix`, where every source and test set is a file that is here; else None, and nothing is downloaded."""
+    places = (*recipe.data, *recipe.replay, *recipe.evaluation)
+    on_hub = any(getattr(place, "hub", None) for place in places)
+    return None if on_hub or not all(path.is_file() for path in local_files(recipe)) else mix(recipe)
 
 
 def _collect(
