@@ -40,10 +40,10 @@ def visible(text: str) -> str:
     return text if hostile_character(text) is None else ascii(text)[1:-1]
 
 
-def shown(value: object) -> str:
-    """A value as messages quote it: short, on one line, with nothing invisible in it."""
+def shown(value: object, limit: int = _SHOWN) -> str:
+    """A value as messages quote it: at most so many characters, on one line, with nothing invisible in it."""
     text = visible(value) if isinstance(value, str) else ascii(value)
-    return f"'{text[:_SHOWN]}…' ({len(text)} characters)" if len(text) > _SHOWN else f"'{text}'"
+    return f"'{text[:limit]}…' ({len(text)} characters)" if len(text) > limit else f"'{text}'"
 
 
 def unsafe_path(text: str) -> str | None:

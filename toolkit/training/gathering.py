@@ -25,6 +25,7 @@ from toolkit.training.examples import Part, Texts
 TEXT = "text"  # the group of examples that are plain text: packed, with the loss on every token
 INSTRUCTIONS = "instructions"
 REPEATED, EARLIER, LEAKED = "repeated row", "also in an earlier source", "also in a test set"
+_SHOWN = 100  # characters of a test sentence
 _SUFFIXES = {"parallel": TABLE_SUFFIXES, "instructions": INSTRUCTION_SUFFIXES, "text": TEXT_SUFFIXES}
 
 
@@ -83,7 +84,7 @@ class Gatherer:
             test, sentence = next(iter(leaked.items()))
             raise CorpusError(
                 f"{table.name}: {dropped[LEAKED]:,} of its rows share a sentence with a test set of this recipe "
-                f"(first: {places[LEAKED]}): {shown(sentence)} of {test}",
+                f"(first: {places[LEAKED]}): {shown(sentence, _SHOWN)} of {test}",
                 "take them out of the data, or set `on_leak: drop` in the recipe, which leaves them out of training",
             )
         if not rows:
