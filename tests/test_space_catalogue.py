@@ -389,6 +389,11 @@ def test_a_visitor_begins_with_a_language_that_they_read(tiny_base: Path, tiny_d
     catalogue = open_over(tiny_base, tiny_deltas["jav"])
     assert catalogue.first_direction() == Direction("eng", "jav")
     assert catalogue.first_direction(reads="jv") == Direction("jav", "eng")
+    assert catalogue.linked("eng", "jav") == Direction("eng", "jav")
+    assert catalogue.linked("jav", None) == Direction("jav", "eng"), "a link may name one language"
+    assert catalogue.linked(None, "jav") == Direction("eng", "jav")
+    assert catalogue.linked("urd", None) is None
+    assert catalogue.linked(None, None) is None
     assert catalogue.first_direction(reads="id") == Direction("eng", "jav")
 
 

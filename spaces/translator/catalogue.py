@@ -172,16 +172,27 @@ class Catalogue:
         direction = Direction(source, target)
         return direction if self.models(direction) else None
 
+    def linked(self, source: str | None, target: str | None) -> Direction | None:
+        """What a link asks for, where it is served; of one that names one language, the first direction with it."""
+        if source and target:
+            return self.served(source, target)
+        return next((one for one in self._in_order() if one.source == source or one.target == target), None)
+
     def first_direction(self, reads: str | None = None) -> Direction | None:
         """What a new visitor sees: into the first language that was taught here.
 
         Args:
             reads: two-letter code of a language that the visitor reads; from that one where it can be.
         """
-        taught = [one for adaptation in self.adaptations.values() for one in adaptation.directions]
-        offered = [*taught, *self.directions]
-        theirs = (one for one in taught if get_language(one.source).iso639_1 == reads)
-        return next(theirs, next(iter(offered), None))
+        theirs = (one for one in self._taught() if get_language(one.source).iso639_1 == reads)
+        return next(theirs, next(iter(self._in_order()), None))
+
+    def _taught(self) -> list[Direction]:
+        return [one for adaptation in self.adaptations.values() for one in adaptation.directions]
+
+    def _in_order(self) -> list[Direction]:
+        """What was taught here first, then what the base serves."""
+        return [*self._taught(), *self.directions]
 
     def model(self, direction: Direction) -> str:
         """Name of the model that serves a direction best; the base where none does any more."""

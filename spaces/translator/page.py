@@ -305,7 +305,7 @@ class _Page:
         """A visitor opens the page, perhaps by a link that names languages and text."""
         self.catalogue.look_soon()
         interface, asked, edition = _interface(request), request.query_params, self.catalogue.edition
-        linked = self.catalogue.served(asked.get("src"), asked.get("tgt"))
+        linked = self.catalogue.linked(asked.get("src"), asked.get("tgt"))
         direction = linked or self.catalogue.first_direction(reads=interface)
         source, target = (direction.source, direction.target) if direction else (None, None)
         text = asked.get("q")
