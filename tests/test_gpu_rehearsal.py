@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-sys.path.insert(0, str(Path(__file__).parent / "gpu"))
+from toolkit.selection import possible_selections, read_layout
+from toolkit.training import preflight
+
+sys.path += [str(Path(__file__).parent / folder) for folder in ("gpu", "benchmarks/plan")]
+import run as plans
 import training_speed
 
 TINY = LlamaConfig(
@@ -25,3 +30,11 @@ def test_every_way_of_the_speed_benchmark_trains(way: str) -> None:
     assert 4 < point["loss"] < 8  # of random weights and examples: about ln 512
     everything = LlamaForCausalLM(TINY).num_parameters()
     assert (point["trained_parameters"] == everything) == (way == "full")
+
+
+@pytest.mark.parametrize("case", plans.CASES, ids=lambda case: case.name)
+def test_every_plan_that_is_held_against_a_peak_can_be_trained(case: plans.Case, tmp_path: Path) -> None:
+    tiny = replace(case, width=64, feed_forward=96, layers=8, heads=2, keys=2, vocabulary=512)
+    base = plans.make_base(tiny, tmp_path / "base")
+    recipe, layout = plans.recipe_of(tiny, base, tmp_path / "text.txt"), read_layout(base)
+    preflight(recipe, possible_selections(recipe, layout)[-1], layout)

@@ -22,7 +22,10 @@ import time
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolkit.recipe import Recipe
 
 HERE = Path(__file__).parent
 # Seconds that this thread spent computing: other programs take none of them. With one thread of OpenMP that is all the
@@ -67,7 +70,7 @@ CASES = (
     Case("accumulating", batch=8, micro=2, select="full"),
     Case("8bit", optimizer="adamw_8bit", select="full", tokens=128),
     Case("checkpointing", checkpointing=True, select="full", tokens=512),
-    Case("bfloat16", trained_dtype="bfloat16", select="full", tokens=128),
+    Case("bfloat16", trained_dtype="bfloat16", optimizer="adamw_8bit", select="full", tokens=128),
     Case("lora", method="lora"),
     Case("neurons", select="subnetwork:1%"),
     Case("front-then-rear", order="front_then_rear"),
@@ -98,21 +101,11 @@ def make_base(case: Case, folder: Path) -> Path:
     return folder
 
 
-def plan_and_train(case: Case, folder: Path) -> dict[str, Any]:
-    """Predict, then train a few steps and watch."""
-    import torch
-
-    from toolkit.delta import read_base_info
+def recipe_of(case: Case, base: Path, text: Path) -> Recipe:
+    """The case in the words of a recipe."""
     from toolkit.recipe import make_recipe
-    from toolkit.run_folder import RunFolder
-    from toolkit.selection import possible_selections, read_layout
-    from toolkit.training import mix, requirements, train
 
-    base = folder / "base"
-    text = folder / "text.txt"
-    lines = 60 + case.batch * STEPS * case.tokens // 12
-    text.write_text("\n".join(f"{n} the market is open in the morning, and the river is near" for n in range(lines)))
-    recipe = make_recipe(
+    return make_recipe(
         {
             "language": "jav",
             "base": str(base),
@@ -130,6 +123,22 @@ def plan_and_train(case: Case, folder: Path) -> dict[str, Any]:
             "order": case.order,
         }
     )
+
+
+def plan_and_train(case: Case, folder: Path) -> dict[str, Any]:
+    """Predict, then train a few steps and watch."""
+    import torch
+
+    from toolkit.delta import read_base_info
+    from toolkit.run_folder import RunFolder
+    from toolkit.selection import possible_selections, read_layout
+    from toolkit.training import mix, requirements, train
+
+    base = folder / "base"
+    text = folder / "text.txt"
+    lines = 60 + case.batch * STEPS * case.tokens // 12
+    text.write_text("\n".join(f"{n} the market is open in the morning, and the river is near" for n in range(lines)))
+    recipe = recipe_of(case, base, text)
     layout = read_layout(base)
     selection = possible_selections(recipe, layout)[-1]  # of neurons, those that are spread over all layers
     needs = requirements(recipe, base, layout, (selection,), measure=False)
@@ -172,7 +181,7 @@ def plan_and_train(case: Case, folder: Path) -> dict[str, Any]:
     }
 
 
-def step_of(recipe: Any, base: Path, layout: Any, selection: Any) -> Any:
+def step_of(recipe: Recipe, base: Path, layout: Any, selection: Any) -> Any:
     """The time of a step as `cogsym plan` estimates it, on the benchmark's clock."""
     import torch
 
