@@ -23,7 +23,7 @@ from toolkit.evaluation.lm_eval_functions import is_right
 from toolkit.evaluation.making import make_tasks
 from toolkit.evaluation.metrics import Share
 from toolkit.evaluation.task import Task, write_tasks
-from toolkit.hub import plan_job
+from toolkit.jobs import plan_job
 from toolkit.recipe import Recipe, local_files, make_recipe, make_tests, portable, read_recipe, write_recipe
 from toolkit.records import EvaluationRecord
 from toolkit.run_folder import RunFolder

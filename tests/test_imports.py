@@ -40,6 +40,7 @@ FLOORS = (
         "routing",
         "decoding",
         "hub",
+        "jobs",
         "adaptation",
         "analysis",
         "contributions",

@@ -1,4 +1,4 @@
-"""toolkit/hub/jobs.py: what is sent to a rented machine, through the Hub's real client, and what that does with it.
+"""toolkit/jobs/: what is sent to a rented machine, through the Hub's real client, and what that does with it.
 
 Files for jobs travel through a storage whose protocol (Xet) the small Hub does not speak: those two calls of the client
 are replaced, everything else is its own.
@@ -26,10 +26,10 @@ from training_runs import write_corpus
 
 from toolkit import __version__
 from toolkit.errors import CorpusError, HubError, RecipeError, TrainingError, TrainingStopped
-from toolkit.hub import job_script, keeping, plan_job, shipping, start_job
-from toolkit.hub.flavors import FLAVORS, smallest_with
-from toolkit.hub.jobs import DEFAULT_FLAVOR, UNSLOTH_PINS, duration_seconds
-from toolkit.hub.keeping import KeptRun
+from toolkit.jobs import job_script, keeping, plan_job, shipping, start_job
+from toolkit.jobs.flavors import FLAVORS, smallest_with
+from toolkit.jobs.job import DEFAULT_FLAVOR, UNSLOTH_PINS, duration_seconds
+from toolkit.jobs.keeping import KeptRun
 from toolkit.recipe import Recipe, make_recipe, read_recipe, resolve_paths
 from toolkit.run_folder import RunFolder
 

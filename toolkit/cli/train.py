@@ -122,7 +122,7 @@ def _refuse_beside_resume(context: typer.Context, run: Path) -> None:
 def _train_on(place: str, recipe: Recipe, target: str | None, *, dry_run: bool, **options: Any) -> None:
     """Start a job on the Hub, or show what would be sent."""
     from toolkit.cli.plan import print_requirements
-    from toolkit.hub import plan_job, start_job
+    from toolkit.jobs import plan_job, start_job
 
     if place != "jobs":
         raise RecipeError(f"--on {place} is no place to train", "write --on jobs, or leave it out to train here")

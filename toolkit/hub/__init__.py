@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from toolkit.hub.fetch import fetch_base, fetch_config, fetch_delta
-from toolkit.hub.jobs import JobPlan, plan_job, start_job
 from toolkit.hub.newest import newest_commit, newest_commits
 from toolkit.hub.published import PublishedDelta, find_published, read_published
 from toolkit.hub.publishing import publish
@@ -15,7 +14,6 @@ from toolkit.hub.target import Target, parse_target
 
 __all__ = [
     "FoundDelta",
-    "JobPlan",
     "PublishReport",
     "PublishedDelta",
     "PullReport",
@@ -28,11 +26,9 @@ __all__ = [
     "newest_commit",
     "newest_commits",
     "parse_target",
-    "plan_job",
     "publish",
     "pull",
     "push_space",
     "read_published",
     "search",
-    "start_job",
 ]

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from toolkit.hub.client import hub_client
-from toolkit.hub.keeping import KeptRun
+from toolkit.jobs.keeping import KeptRun
 from toolkit.run_folder import RunFolder
 
 log = logging.getLogger(__name__)

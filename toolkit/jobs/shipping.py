@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from huggingface_hub.constants import HF_JOBS_ARTIFACTS_MOUNT_PATH
+
 from toolkit import __version__
 
 NAME = "cogsym-toolkit"
@@ -36,8 +38,6 @@ class Package:
 
 def installed_package() -> Package:
     """The toolkit as it is installed here."""
-    from huggingface_hub.constants import HF_JOBS_ARTIFACTS_MOUNT_PATH  # not in the clients of COMET's set
-
     released = Package(f"release {__version__} on the package index", f"=={__version__}")
     try:
         written = distribution(NAME).read_text("direct_url.json")

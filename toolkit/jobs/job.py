@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from huggingface_hub.constants import HF_JOBS_ARTIFACTS_BUCKET_NAME
 from huggingface_hub.utils import get_token
 
 from toolkit.errors import HubError, RecipeError, TrainingError
-from toolkit.hub import job_script
 from toolkit.hub.client import hub_client
 from toolkit.hub.failures import LOG_IN, hub_errors
-from toolkit.hub.flavors import FLAVORS, smallest_with
-from toolkit.hub.shipping import ARCHIVE, Package, installed_package, pack_source
 from toolkit.hub.target import parse_target
+from toolkit.jobs import job_script
+from toolkit.jobs.flavors import FLAVORS, smallest_with
+from toolkit.jobs.shipping import ARCHIVE, Package, installed_package, pack_source
 from toolkit.recipe import Recipe, portable, portable_files, write_recipe
 
 if TYPE_CHECKING:
@@ -112,8 +113,6 @@ def plan_job(
         CorpusError: if the data cannot be used.
         TrainingError: if it does not fit on the flavor's card or disk.
     """
-    from huggingface_hub.constants import HF_JOBS_ARTIFACTS_BUCKET_NAME  # not in the clients of COMET's set
-
     from toolkit.training.distributed import accumulation_steps
 
     repo_id = parse_target(target).repo_id
