@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from toolkit.errors import BaseModelError, SelectionError
 from toolkit.recipes import known_config
@@ -89,6 +91,15 @@ def test_the_rule_for_embeddings_and_head_can_be_switched(llama_7b: ModelLayout)
     selection = resolve_selection("middle:8", llama_7b, embeddings=True, head=True, final_norm=True)
     assert {"model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"} <= set(selection.parameters)
     assert "lm_head.weight" not in resolve_selection("cogsym", llama_7b, head=False).parameters
+
+
+def test_a_model_of_one_layer_has_no_two_ends() -> None:
+    with torch.device("meta"):
+        layout = layout_of(LlamaForCausalLM(LlamaConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2)))
+    for text in ("cogsym:25%", "shifted:2@0", "random:cogsym:25%"):
+        with pytest.raises(SelectionError, match="a model of one layer has no two ends"):
+            resolve_selection(text, layout)
+    assert resolve_selection("full", layout).layers == resolve_selection("final:5%", layout).layers == (0,)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,12 @@ def layers_for(budget: str, n_layers: int, *, even: bool = False) -> int:
     as it stands.
 
     Raises:
-        SelectionError: if the budget is not of either form, is odd where it must be even, or exceeds the model.
+        SelectionError: if the budget is not of either form, is odd where it must be even, or exceeds the model; or
+            if both ends of a single layer are asked for.
     """
     unit = 2 if even else 1
+    if n_layers < unit:
+        raise SelectionError("a model of one layer has no two ends", "use a base with more layers, or --select full")
     share = _share(budget)
     if share is not None:
         return max(unit, min(n_layers - n_layers % unit, unit * round(share * n_layers / unit)))
