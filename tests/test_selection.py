@@ -14,6 +14,7 @@ from toolkit.selection import (
     METHODS,
     ModelLayout,
     describe_layers,
+    describe_parameters,
     layout_of,
     looks_at,
     read_layout,
@@ -91,6 +92,15 @@ def test_the_rule_for_embeddings_and_head_can_be_switched(llama_7b: ModelLayout)
     selection = resolve_selection("middle:8", llama_7b, embeddings=True, head=True, final_norm=True)
     assert {"model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"} <= set(selection.parameters)
     assert "lm_head.weight" not in resolve_selection("cogsym", llama_7b, head=False).parameters
+
+
+def test_names_of_a_selection_are_told_layer_by_layer_at_once(llama_7b: ModelLayout) -> None:
+    names = describe_parameters(resolve_selection("cogsym:25%", llama_7b).parameters)
+    assert len(names) == 1 + 9 + 1
+    assert names[:2] == ["model.embed_tokens.weight", "model.layers.{0-3,28-31}.self_attn.q_proj.weight"]
+    assert names[-1] == "lm_head.weight"
+    front = describe_parameters(resolve_selection("front:1", llama_7b).parameters)
+    assert "model.layers.0.mlp.up_proj.weight" in front
 
 
 def test_a_model_of_one_layer_has_no_two_ends() -> None:
@@ -249,7 +259,6 @@ def test_decoders_of_other_kinds_have_the_same_layout(kind: str) -> None:
 
 def test_tied_embeddings_train_once_and_with_the_head() -> None:
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
 
     with torch.device("meta"):
         layout = layout_of(LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=True)))

@@ -106,6 +106,8 @@ def select(
 
 def print_selection(selection: SelectionInfo) -> None:
     """Draw the model from input to output, with what trains filled in, and list scores and parameters."""
+    from toolkit.selection import describe_parameters
+
     layers = "".join(_mark(index in selection.layers) for index in range(selection.n_layers))
     out.print(f"embeddings {_mark(selection.embeddings)}  layers {layers}  LM head {_mark(selection.head)}")
     out.print(
@@ -116,8 +118,8 @@ def print_selection(selection: SelectionInfo) -> None:
     _print_scores(selection)
     for name, value in selection.evidence.items():
         out.print(f"  {name}: {value}", style="dim", soft_wrap=True)
-    for name in selection.parameters:
-        out.print(f"  {name}", style="dim")
+    for name in describe_parameters(selection.parameters):
+        out.print(f"  {name}", style="dim", soft_wrap=True)
 
 
 def describe(selection: SelectionInfo) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from toolkit.recipe import Recipe
 from toolkit.records import SelectionInfo
 from toolkit.selection.assumed import ASSUMED, Assumed
@@ -123,3 +126,18 @@ def describe_layers(layers: tuple[int, ...]) -> str:
         else:
             ranges.append([layer, layer])
     return ", ".join(f"{first}-{last}" if first < last else str(first) for first, last in ranges) or "none"
+
+
+def describe_parameters(names: Iterable[str]) -> list[str]:
+    """Names in their order, those that differ by their layer as one: `model.layers.{0-3,28-31}.mlp.up_proj.weight`."""
+    layers: dict[tuple[str, str], list[int]] = {}
+    for name in names:
+        numbered = re.fullmatch(r"(.*?\.)(\d+)(\..*)", name)
+        before, after = (numbered[1], numbered[3]) if numbered else (name, "")
+        layers.setdefault((before, after), []).extend([int(numbered[2])] if numbered else [])
+    found = []
+    for (before, after), numbers in layers.items():
+        which = describe_layers(tuple(sorted(numbers))).replace(" ", "")
+        inside = "" if not numbers else which if len(numbers) == 1 else f"{{{which}}}"
+        found.append(f"{before}{inside}{after}")
+    return found
