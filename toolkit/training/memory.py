@@ -22,6 +22,8 @@ from toolkit.selection.feed_forward import feed_forwards
 NF4_BYTES = 0.5 + 4 / 64  # half a byte, and one float32 scale for 64 weights
 BLOCK_STATE_BYTES = 2 * (1 + 4 / 256)  # 8-bit AdamW: two moments of a byte, with one float32 scale for 256 of them
 ROUNDED_AT_ONCE, ROUNDING_BYTES = 1 << 22, 16  # weights in bfloat16 that are in float32 at one time; for each
+FLOAT32_COPIES = 8  # bytes for each of these: itself and its gradient, before it is rounded
+CPU_8BIT_BYTES = 20  # what 8-bit AdamW's own step holds on a CPU for each weight of the tensor; its GPU kernels nothing
 SMALLEST_8BIT = 4096  # weights; smaller tensors keep 32-bit moments
 # Float32 logarithms of the softmax, their gradient and that of the logits, all alive when the backward pass starts.
 LOSS_BYTES = 12
@@ -242,5 +244,8 @@ def _arrived(layout: ModelLayout, counts: dict[str, int], setup: Setup, index: i
 def _step_bytes(largest: int, setup: Setup) -> int:
     """What the optimiser's step takes beside its state."""
     if setup.optimizer == "adamw_8bit":
-        return 0 if setup.trained_bytes == 4 else min(largest, ROUNDED_AT_ONCE) * ROUNDING_BYTES
+        computing = 0 if setup.on_gpu else CPU_8BIT_BYTES
+        if setup.trained_bytes == 4:
+            return largest * computing
+        return min(largest, ROUNDED_AT_ONCE) * max(ROUNDING_BYTES, FLOAT32_COPIES + computing)
     return 0 if setup.on_gpu else 2 * largest * setup.trained_bytes  # on a GPU, AdamW is fused

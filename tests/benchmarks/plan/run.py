@@ -288,7 +288,7 @@ def main() -> None:
             continue
         started = time.monotonic()
         command = [sys.executable, __file__, "--child", case.name]
-        environment = os.environ if arguments.default_malloc else os.environ | {"MALLOC_MMAP_THRESHOLD_": "1000000"}
+        environment = os.environ if arguments.default_malloc else os.environ | {"MALLOC_MMAP_THRESHOLD_": "200000"}
         environment = dict(environment) | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
