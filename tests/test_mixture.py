@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from conftest import WORDS
 
+from toolkit.adaptation import prepare
 from toolkit.corpus import hub_data
 from toolkit.corpus.digests import Digests, digest
 from toolkit.corpus.identification import identify
 from toolkit.errors import CogsymError, CorpusError, HubError, RecipeError
 from toolkit.recipe import Recipe, make_recipe, portable, read_recipe, write_recipe
-from toolkit.training import mix
+from toolkit.training import mix, refuse_repetition
 from toolkit.training.batches import IGNORED, ExampleDataset
 
 PAIRS = [(f"the {a} {b}", f"{b} kang {a}") for a in WORDS for b in WORDS]
@@ -91,6 +92,17 @@ def test_the_bare_sentences_of_each_language_are_at_hand(tmp_path: Path) -> None
     assert texts["eng"][:] == [eng for eng, _ in PAIRS[:3]]
     assert list(texts["jav"]) == [*(jav for _, jav in PAIRS[:3]), "siji", "loro"]
     assert texts["jav"][-1] == "loro"
+
+
+def test_one_row_again_and_again_is_no_corpus(tmp_path: Path) -> None:
+    same = pairs(write_pairs(tmp_path / "same.tsv", PAIRS[:1] * 3))
+    with pytest.raises(CorpusError, match=r"same\.tsv: one row is all that is left .*; 2 that repeat") as refused:
+        prepare(recipe(same), tmp_path / "run")
+    assert refused.value.hint
+    assert not (tmp_path / "run").exists()
+    other = pairs(write_pairs(tmp_path / "other.tsv", PAIRS[1:2]))
+    refuse_repetition(mix(recipe(same, other)))
+    refuse_repetition(mix(recipe(other)))  # few, but nothing is repeated
 
 
 def test_a_source_that_only_repeats_another_is_refused(tmp_path: Path) -> None:

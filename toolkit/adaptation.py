@@ -56,7 +56,7 @@ def prepare(
     from toolkit.freeing import free_memory
     from toolkit.pretrained import resolve_base
     from toolkit.selection import looks_at, read_layout, resolve_recipe
-    from toolkit.training import from_leader, mix, preflight
+    from toolkit.training import from_leader, mix, preflight, refuse_repetition
     from toolkit.training.beginning import beginning_of, differences, has_progress, refuse_another_beginning
     from toolkit.training.trained import check_names
 
@@ -69,6 +69,7 @@ def prepare(
     base_id = Path(recipe.base).name if Path(recipe.base).is_absolute() else recipe.base
     base_info = read_base_info(base, base_id, recipe.base_revision).model_copy(update={"licence": licence_of(base)})
     mixture = mix(recipe)
+    refuse_repetition(mixture)
 
     def find_selection() -> tuple[SelectionInfo, Beginning, bool]:
         goes_on = resume and has_progress(run)

@@ -55,7 +55,7 @@ def draft(wish: Wish, folder: Path, *, card_bytes: int | None = None) -> Draft:
     """
     from toolkit.pretrained import has_tokenizer, resolve_config
     from toolkit.selection import read_layout
-    from toolkit.training import mix
+    from toolkit.training import mix, refuse_repetition
 
     language = _language(wish.language)
     for code in (wish.other, *wish.columns):  # so that a wrong code is told before a missing column
@@ -74,6 +74,7 @@ def draft(wish: Wish, folder: Path, *, card_bytes: int | None = None) -> Draft:
     recipe = read_recipe(folder / RECIPE)
     carry_languages(recipe, folder / CARRIED)
     mixture = mix(recipe)
+    refuse_repetition(mixture)
     selection, needs = _plan(recipe, layout, mixture, card_bytes)
     return Draft(folder, recipe, audits, parts.split, mixture, selection, needs)
 

@@ -231,9 +231,11 @@ def _requirements(recipe: Recipe, flavor: str) -> Requirements | None:
 
     Data that lies here is read, so that what is wrong with it is told before a machine is rented, and its rows count.
     """
-    from toolkit.training import mix_if_here, requirements_of
+    from toolkit.training import mix_if_here, refuse_repetition, requirements_of
 
     mixture = mix_if_here(recipe)
+    if mixture:
+        refuse_repetition(mixture)
     rented = FLAVORS.get(flavor)
     if rented is None or not rented.cards:
         return None

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from toolkit.corpus import SentenceIndex
-from toolkit.errors import RecipeError
+from toolkit.errors import CorpusError, RecipeError
 from toolkit.prompts import get_template
 from toolkit.recipe import DataSource, Recipe, local_files
 from toolkit.records import DataInfo
 from toolkit.test_sets import digest_of_sentences, sentences
 from toolkit.training.examples import Examples, Part, Texts
-from toolkit.training.gathering import Gatherer
+from toolkit.training.gathering import EARLIER, REPEATED, Gatherer
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,21 @@ def mix_if_here(recipe: Recipe) -> Mixture | None:
     places = (*recipe.data, *recipe.replay, *recipe.evaluation)
     on_hub = any(getattr(place, "hub", None) for place in places)
     return None if on_hub or not all(path.is_file() for path in local_files(recipe)) else mix(recipe)
+
+
+def refuse_repetition(mixture: Mixture) -> None:
+    """Raise where one row, again and again, is all there is to learn from.
+
+    Raises:
+        CorpusError: naming the source that has it.
+    """
+    taught = [source for source in mixture.sources if source.role == "target"]
+    repeated = sum(source.dropped.get(fault, 0) for source in taught for fault in (REPEATED, EARLIER))
+    if repeated and sum(source.rows + source.held_out for source in taught) == 1:
+        raise CorpusError(
+            f"{taught[0].name}: one row is all that is left to learn from; {repeated:,} that repeat were left out",
+            "give different sentences; `cogsym data audit` shows what is in a file",
+        )
 
 
 def _collect(
